@@ -1,0 +1,1 @@
+"""The conversation: hearing, thinking, speaking, taking turns; and the command line."""

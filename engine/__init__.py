@@ -1,0 +1,1 @@
+"""The real-time engine: sessions, the media clock, quality tiers, offline rendering."""

@@ -1,0 +1,1 @@
+"""Rasterised body controls and the warped portrait (paper section 3.2)."""

@@ -1,0 +1,1 @@
+"""Photo to avatar: landmarks, fit, mask, background."""

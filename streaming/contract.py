@@ -1,0 +1,137 @@
+"""The seam between the room and whoever hosts it.
+
+`Host` receives visitors; a `Partner` is the avatar's side of one visit. The room server knows nothing of
+speech recognition or language models, so anything that fills these two protocols can be met in a room.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Int16
+
+from engine.packets import AVPacket
+
+
+class RoomFullError(Exception):
+    """No place for another visit at this time; the message says how many there are."""
+
+
+class AvatarRejectedError(Exception):
+    """The photo cannot become an avatar; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarCard:
+    """What the page shows of an avatar."""
+
+    name: str
+    title: str
+    preview_png: str
+    """Path of a preview picture on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Words of one side. A later caption with the same `turn` replaces the earlier one."""
+
+    who: Literal["visitor", "avatar"]
+    turn: int
+    text: str
+    final: bool
+    kind: Literal["caption"] = "caption"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """The conversation moved on: idle, listening, thinking or speaking."""
+
+    state: str
+    kind: Literal["state"] = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Staged delays of one turn in milliseconds, e.g. `vad_end`, `asr_final`, `llm_first_token`."""
+
+    turn: int
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    kind: Literal["latency"] = "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the visitor should know: a failed model, a slow machine, a full queue."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    kind: Literal["notice"] = "notice"
+
+
+RoomEvent = Caption | StateChange | Latency | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of making an avatar."""
+
+    stage: str
+    fraction: float
+    """Done so far, 0..1."""
+
+
+class Partner(Protocol):
+    """The avatar's side of one visit."""
+
+    def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield pictures and sound for ever, paced in real time."""
+        ...
+
+    def events(self) -> AsyncIterator[RoomEvent]:
+        """Yield captions, states and latencies as they happen, until closed."""
+        ...
+
+    def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
+        """Take the visitor's microphone, mono. Never blocks; a full queue drops the oldest and counts it."""
+        ...
+
+    def push_text(self, text: str) -> None:
+        """Take a typed turn; it interrupts the avatar as speech would."""
+        ...
+
+    def hold(self) -> None:
+        """Listen until `release`, whatever the silence: the push-to-talk key went down."""
+        ...
+
+    def release(self) -> None:
+        """End the turn: the push-to-talk key came up."""
+        ...
+
+    def stats(self) -> dict[str, float]:
+        """Return queue depths, drops and frame times by name, each with its unit as suffix."""
+        ...
+
+    async def aclose(self) -> None:
+        """Leave: every task ends, every queue is freed. Safe to call twice."""
+        ...
+
+
+class Host(Protocol):
+    """Receives visitors."""
+
+    def avatars(self) -> list[AvatarCard]:
+        """Return the avatars one can meet, the default first."""
+        ...
+
+    async def welcome(self, avatar: str) -> Partner:
+        """Open a visit. Raises `RoomFullError` when the machine has no place, `KeyError` for no such avatar."""
+        ...
+
+    def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+        """Make an avatar from a picture file's bytes. Raises `AvatarRejectedError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """End every visit and free what the host holds."""
+        ...

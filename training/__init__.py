@@ -1,0 +1,1 @@
+"""Data curation, training, distillation and evaluation."""
