@@ -16,6 +16,14 @@ MEDIA_SAMPLES_PER_FRAME: Final = MEDIA_RATE_HZ // FPS
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentStarted:
+    """The first sound of an utterance is handed out now. Never sent for one that is cleared before."""
+
+    segment: int
+    """Number of the utterance, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFinished:
     """One utterance of the avatar is over. Sent exactly once for each, also after an early clear."""
 

@@ -1,0 +1,83 @@
+"""What all tests share: shape checks, virtual time, the corpus.
+
+A test marked `virtual_time` runs on `engine.virtual_time.VirtualTimeLoop`.
+A test marked `corpus` takes the fixture `corpus`, and is skipped where there is no corpus.
+A test marked `browser` takes the fixture `chromium`, and is skipped where there is no Chromium.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).parent.parent
+NO_CORPUS = "no corpus beside the checkout, and VISAVIS_CORPUS names none"
+NO_CHROMIUM = "no Chromium on the PATH, and VISAVIS_CHROMIUM names none"
+PACKAGES = ("models", "engine", "streaming", "agent", "training")
+
+
+def _checkable_modules() -> list[str]:
+    """Return our modules whose calls may be checked: numba cannot compile a checked function."""
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    checkable = [file for file in files if file.stem != "__init__" and "numba" not in file.read_text()]
+    return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in checkable]
+
+
+# An int is welcome where a float is asked for, as in PEP 484.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(_checkable_modules(), CHECKER)
+
+from engine.virtual_time import VirtualTimeLoop  # noqa: E402  (the hook must be there before our modules)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "virtual_time: runs on a loop whose clock jumps to the next timer")
+
+
+def pytest_asyncio_loop_factories(config, item):
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": VirtualTimeLoop}
+    return {"asyncio": asyncio.new_event_loop}
+
+
+def _corpus_folder() -> Path | None:
+    named = os.environ.get("VISAVIS_CORPUS")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    return folder if folder.is_dir() else None
+
+
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("VISAVIS_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+def pytest_collection_modifyitems(items):
+    reasons = {
+        "corpus": None if _corpus_folder() else NO_CORPUS,
+        "browser": None if _chromium() else NO_CHROMIUM,
+    }
+    for item in items:
+        for marker, reason in reasons.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Folder of the shared corpus (`portraits/`, `speech/`, …)."""
+    folder = _corpus_folder()
+    if folder is None:
+        pytest.skip(NO_CORPUS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium that can be driven."""
+    path = _chromium()
+    if path is None:
+        pytest.skip(NO_CHROMIUM)
+    return path
