@@ -1,0 +1,1 @@
+"""Known text on known sound: which phone sounds when."""
