@@ -125,7 +125,7 @@ class Host(Protocol):
         ...
 
     async def welcome(self, avatar: str) -> Partner:
-        """Open a visit. Raises `RoomFullError` when the machine has no place, `KeyError` for no such avatar."""
+        """Open a visit. Raises `RoomFullError` when there is no place, `KeyError` for no such avatar."""
         ...
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:

@@ -1,0 +1,132 @@
+"""The room's HTTP interface: avatars, offers, visits, ICE servers, health."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from streaming.config import RoomConfig
+from streaming.contract import AvatarCard, Host, RoomFullError
+from streaming.peer import OfferError
+from streaming.upload import body_within, receive_avatar
+from streaming.visits import Visits
+
+OFFER_MAX_BYTES = 100_000
+"""A browser's offer takes about 6 kB."""
+
+
+class Offer(BaseModel):
+    """Body of `POST /api/offer`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sdp: str = Field(min_length=1)
+    avatar: str | None = None
+    """Name of an avatar; the default one when left out."""
+
+
+class RoomApi:
+    """Answers the calls; holds the host, the settings and the visits."""
+
+    def __init__(self, host: Host, config: RoomConfig, visits: Visits) -> None:
+        self._host = host
+        self._config = config
+        self._visits = visits
+
+    def routes(self) -> list[Route]:
+        """Return every route under `/api`."""
+        return [
+            Route("/api/health", self.health, methods=["GET"]),
+            Route("/api/ice", self.ice, methods=["GET"]),
+            Route("/api/avatars", self.avatars, methods=["GET"]),
+            Route("/api/avatars", self.create, methods=["POST"]),
+            Route("/api/avatars/{name}/preview", self.preview, methods=["GET"]),
+            Route("/api/offer", self.offer, methods=["POST"]),
+            Route("/api/visits/{key}", self.leave, methods=["DELETE"]),
+        ]
+
+    async def health(self, _: Request) -> Response:
+        """Tell that the room is open, and how many are in it."""
+        return JSONResponse(
+            {"status": "ok", "visits": len(self._visits), "visits_opened": self._visits.opened}
+        )
+
+    async def ice(self, _: Request) -> Response:
+        """Tell the page which ICE servers to use, and the playout delay to ask for."""
+        servers = [
+            {
+                "urls": list(server.urls),
+                "username": server.username,
+                "credential": server.credential.get_secret_value() if server.credential else None,
+            }
+            for server in self._config.ice_servers
+        ]
+        return JSONResponse(
+            {
+                "ice_servers": [{k: v for k, v in server.items() if v is not None} for server in servers],
+                "relay_only": self._config.relay_only,
+                "jitter_target_ms": self._config.jitter_target_ms,
+                "upload_max_mb": self._config.upload_max_mb,
+                "text_max_chars": self._config.text_max_chars,
+            }
+        )
+
+    async def avatars(self, _: Request) -> Response:
+        """List who can be met."""
+        return JSONResponse([card_json(card) for card in self._host.avatars()])
+
+    async def create(self, request: Request) -> Response:
+        """Make an avatar from an uploaded photo, telling the progress line by line."""
+        return await receive_avatar(request, self._host, self._config)
+
+    def preview(self, request: Request) -> Response:
+        """Send an avatar's preview picture."""
+        card = self._card(request.path_params["name"])
+        if not Path(card.preview_png).is_file():
+            raise HTTPException(404, f"{card.title} has no preview picture.")
+        return FileResponse(card.preview_png, media_type="image/png")
+
+    async def offer(self, request: Request) -> Response:
+        """Answer an SDP offer and open a visit."""
+        try:
+            offer = Offer.model_validate_json(await body_within(request, OFFER_MAX_BYTES))
+        except ValidationError as error:
+            raise HTTPException(400, f"Not an offer: {_first_problem(error)}") from error
+        card = self._card(offer.avatar)
+        try:
+            key, answer = await self._visits.open(card.name, offer.sdp)
+        except RoomFullError as error:
+            raise HTTPException(503, str(error), headers={"Retry-After": "10"}) from error
+        except OfferError as error:
+            raise HTTPException(400, f"Not an offer: {error}.") from error
+        body = {"visit": key, "type": "answer", "sdp": answer, "avatar": card_json(card)}
+        return JSONResponse(body, 201, headers={"Location": f"/api/visits/{key}"})
+
+    async def leave(self, request: Request) -> Response:
+        """End a visit."""
+        if not await self._visits.end(request.path_params["key"]):
+            raise HTTPException(404, "There is no such visit; it may be over already.")
+        return Response(status_code=204)
+
+    def _card(self, name: str | None) -> AvatarCard:
+        cards = self._host.avatars()
+        found = cards[:1] if name is None else [card for card in cards if card.name == name]
+        if not found:
+            known = ", ".join(card.name for card in cards) or "none yet"
+            raise HTTPException(404, f"There is no avatar {name!r}; there are: {known}.")
+        return found[0]
+
+
+def card_json(card: AvatarCard) -> dict[str, Any]:
+    """Return what the page needs of an avatar."""
+    return {"name": card.name, "title": card.title, "preview": f"/api/avatars/{card.name}/preview"}
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"]))
+    return f"{where}: {problem['msg']}" if where else str(problem["msg"])

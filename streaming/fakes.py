@@ -1,0 +1,287 @@
+"""`FakeHost` and `FakePartner`: a room to look at and to test, without models, voices or portraits.
+
+The fake partner listens, thinks and speaks like a real one: it repeats what was typed, humming one tone for
+as long as the words would take, and answers sound with how long it lasted.
+"""
+
+import asyncio
+import math
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from av import VideoFrame
+from jaxtyping import Int16
+
+from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME, AVPacket, SegmentFinished
+from models.motion.frame import FPS
+from models.motion.stage import Presence
+from models.picture import Tier
+from streaming.contract import (
+    AvatarCard,
+    AvatarRejectedError,
+    Caption,
+    Latency,
+    Progress,
+    RoomEvent,
+    RoomFullError,
+    StateChange,
+)
+from streaming.fake_face import FakeFace
+
+TONE_HZ: Final = 220.0
+TONE_PEAK: Final = 6000
+SECONDS_PER_WORD: Final = 0.3
+THINKING_FRAMES: Final = 6
+LOUD_RMS: Final = 300.0
+SILENCE_ENDS_TURN_S: Final = 0.6
+EVENTS_MAX: Final = 256
+"""Events kept for a room that does not read; the oldest goes."""
+
+
+@dataclass(slots=True)
+class _Speech:
+    """An utterance being hummed."""
+
+    segment: int
+    words: list[str]
+    frames: int
+    wait_frames: int
+    done_frames: int = 0
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """What the microphone brought since the turn began."""
+
+    voiced_s: float = 0.0
+    silent_s: float = 0.0
+    held: bool = False
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Numbers for `stats`."""
+
+    packets: int = 0
+    microphone_s: float = 0.0
+    events_dropped: int = 0
+    turns: int = 0
+    segments: int = 0
+    finished: list[SegmentFinished] = field(default_factory=list)
+
+
+class FakePartner:
+    """A `Partner` made of arithmetic."""
+
+    def __init__(self, size: int = 512) -> None:
+        self._face = FakeFace(size)
+        self._events: deque[RoomEvent] = deque()
+        self._events_ready = asyncio.Event()
+        self._speech: _Speech | None = None
+        self._hearing = _Hearing()
+        self._counts = _Counts()
+        self._closed = asyncio.Event()
+        self._say_state("idle")
+
+    @property
+    def closed(self) -> bool:
+        """True after `aclose`."""
+        return self._closed.is_set()
+
+    async def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield a packet every 40 ms of the running loop's time."""
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        while not self.closed:
+            index = self._counts.packets
+            yield self._make_packet(index)
+            self._counts.packets += 1
+            await asyncio.sleep(max(0.0, start_s + (index + 1) / FPS - loop.time()))
+
+    async def events(self) -> AsyncIterator[RoomEvent]:
+        """Yield events until closed."""
+        while not self.closed:
+            await self._events_ready.wait()
+            self._events_ready.clear()
+            while self._events:
+                yield self._events.popleft()
+
+    def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
+        """Measure how long somebody is loud; answer after a pause."""
+        seconds = len(pcm) / sample_rate_hz
+        self._counts.microphone_s += seconds
+        hearing = self._hearing
+        if float(np.sqrt(np.mean(pcm.astype(np.float32) ** 2))) > LOUD_RMS:
+            if not hearing.voiced_s:
+                self._say_state("listening")
+            hearing.voiced_s += seconds
+            hearing.silent_s = 0.0
+        elif hearing.voiced_s:
+            hearing.silent_s += seconds
+            if hearing.silent_s >= SILENCE_ENDS_TURN_S and not hearing.held:
+                self.release()
+
+    def push_text(self, text: str) -> None:
+        """Repeat the text after a moment of thought."""
+        self._take_turn(text, f"You said: {text}")
+
+    def hold(self) -> None:
+        """Listen until `release`."""
+        self._hearing = _Hearing(held=True)
+        self._say_state("listening")
+
+    def release(self) -> None:
+        """Answer what was heard since `hold`, or since somebody became loud."""
+        voiced_s, self._hearing = self._hearing.voiced_s, _Hearing()
+        if voiced_s:
+            self._take_turn(f"({voiced_s:.1f} seconds of speech)", f"I heard you for {voiced_s:.1f} seconds")
+        else:
+            self._say_state("idle")
+
+    def stats(self) -> dict[str, float]:
+        """Return counts and depths."""
+        return {
+            "tier": float(Tier.FULL),
+            "frames": self._counts.packets,
+            "microphone_s": self._counts.microphone_s,
+            "events_waiting": len(self._events),
+            "partner_events_dropped": self._counts.events_dropped,
+        }
+
+    async def aclose(self) -> None:
+        """End packets and events."""
+        self._closed.set()
+        self._events_ready.set()
+
+    def _take_turn(self, heard: str, reply: str) -> None:
+        counts = self._counts
+        counts.turns += 1
+        counts.segments += 1
+        self._interrupt()
+        words = reply.split()
+        frames = round(len(words) * SECONDS_PER_WORD * FPS)
+        self._speech = _Speech(counts.segments, words, frames, THINKING_FRAMES)
+        self._emit(Caption("visitor", counts.turns, heard, final=True))
+        self._say_state("thinking")
+
+    def _interrupt(self) -> None:
+        speech, self._speech = self._speech, None
+        if speech is not None:
+            played_s = speech.done_frames / FPS
+            self._counts.finished.append(SegmentFinished(speech.segment, played_s, interrupted=True))
+
+    def _make_packet(self, index: int) -> AVPacket:
+        mouth, pcm = 0.0, np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
+        speech = self._speech
+        speaking = speech is not None and speech.wait_frames == 0
+        segment = speech.segment if speech is not None and speaking else 0
+        if speech is not None:
+            if speaking:
+                mouth, pcm = 0.5 + 0.5 * math.sin(1.1 * index), self._tone(index)
+            self._advance(speech)
+        finished, self._counts.finished = tuple(self._counts.finished), []
+        picture = self._face.draw(index / FPS, mouth)
+        presence = Presence.SPEAKING if speaking else Presence.IDLE
+        return AVPacket(index, picture, pcm, segment, presence, Tier.FULL, late=False, finished=finished)
+
+    def _advance(self, speech: _Speech) -> None:
+        if speech.wait_frames:
+            speech.wait_frames -= 1
+            if not speech.wait_frames:
+                self._begin(speech)
+            return
+        speech.done_frames += 1
+        said = math.ceil(len(speech.words) * speech.done_frames / speech.frames)
+        before = math.ceil(len(speech.words) * (speech.done_frames - 1) / speech.frames)
+        over = speech.done_frames == speech.frames
+        if said != before or over:
+            self._emit(Caption("avatar", speech.segment, " ".join(speech.words[:said]), final=over))
+        if over:
+            self._speech = None
+            self._counts.finished.append(
+                SegmentFinished(speech.segment, speech.frames / FPS, interrupted=False)
+            )
+            self._say_state("idle")
+
+    def _begin(self, speech: _Speech) -> None:
+        waited_ms = 1000.0 * THINKING_FRAMES / FPS
+        stages_ms = {
+            "llm_first_token": 0.5 * waited_ms,
+            "tts_first_audio": 0.8 * waited_ms,
+            "first_frame": waited_ms,
+        }
+        self._emit(Latency(speech.segment, stages_ms))
+        self._say_state("speaking")
+
+    @staticmethod
+    def _tone(index: int) -> Int16[np.ndarray, "960"]:
+        samples = index * MEDIA_SAMPLES_PER_FRAME + np.arange(MEDIA_SAMPLES_PER_FRAME)
+        return (TONE_PEAK * np.sin(2 * np.pi * TONE_HZ * samples / MEDIA_RATE_HZ)).astype(np.int16)
+
+    def _say_state(self, state: str) -> None:
+        self._emit(StateChange(state))
+
+    def _emit(self, event: RoomEvent) -> None:
+        if len(self._events) == EVENTS_MAX:
+            self._events.popleft()
+            self._counts.events_dropped += 1
+        self._events.append(event)
+        self._events_ready.set()
+
+
+class FakeHost:
+    """A `Host` with room for a few fake partners. It refuses photos that do not begin like a picture."""
+
+    def __init__(self, places: int = 2, size: int = 512, step_s: float = 0.05) -> None:
+        self._places = places
+        self._size = size
+        self._step_s = step_s
+        self._folder = tempfile.TemporaryDirectory(prefix="visavis-fake-")
+        self._cards = [self._new_card("vera")]
+        self.partners: list[FakePartner] = []
+        """Every partner welcomed, the closed ones included."""
+
+    def avatars(self) -> list[AvatarCard]:
+        """Return Vera and whoever was made since."""
+        return list(self._cards)
+
+    async def welcome(self, avatar: str) -> FakePartner:
+        """Open a visit. Raises `RoomFullError` and `KeyError`."""
+        if avatar not in {card.name for card in self._cards}:
+            raise KeyError(avatar)
+        present = sum(not partner.closed for partner in self.partners)
+        if present >= self._places:
+            msg = f"All {self._places} places are taken; try again in a moment."
+            raise RoomFullError(msg)
+        partner = FakePartner(self._size)
+        self.partners.append(partner)
+        return partner
+
+    async def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+        """Pretend to fit a portrait. Raises `AvatarRejectedError`."""
+        if not photo.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF")):
+            msg = "This file is no picture; send a JPEG, PNG or WebP photo."
+            raise AvatarRejectedError(msg)
+        for number, stage in enumerate(("Finding the face", "Fitting the body", "Painting the background")):
+            for part in range(4):
+                yield Progress(stage, (number + part / 4) / 3)
+                await asyncio.sleep(self._step_s)
+        self._cards.append(self._new_card(name))
+        yield Progress("Done", 1.0)
+
+    async def aclose(self) -> None:
+        """End every visit and remove the pictures."""
+        for partner in self.partners:
+            await partner.aclose()
+        self._folder.cleanup()
+
+    def _new_card(self, name: str) -> AvatarCard:
+        path = Path(self._folder.name) / f"{name}.png"
+        picture = FakeFace(self._size).draw(time_s=1.0, mouth=0.0)
+        VideoFrame.from_ndarray(picture, format="rgb24").save(str(path))
+        return AvatarCard(name, name.replace("-", " ").title(), str(path))

@@ -1,0 +1,96 @@
+"""The room server: one page, a small API, WebRTC visits."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from streaming.api import RoomApi
+from streaming.config import RoomConfig
+from streaming.contract import Host
+from streaming.guard import Guard
+from streaming.visits import Visits
+
+logger = logging.getLogger(__name__)
+
+PAGE: Final = Path(__file__).parent / "page"
+
+
+def build_app(host: Host, config: RoomConfig) -> Starlette:
+    """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
+    visits = Visits(host, config)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await visits.aclose()
+
+    middleware = [Middleware(Guard, config=config)]
+    if config.allowed_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=list(config.allowed_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type"],
+        )
+        middleware.insert(0, cors)
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Mount("/page", StaticFiles(directory=PAGE), name="page"),
+            *RoomApi(host, config, visits).routes(),
+        ],
+        middleware=middleware,
+        exception_handlers={HTTPException: _explain, 500: _apologise},
+        lifespan=lifespan,
+    )
+
+
+def room_server(host: Host, config: RoomConfig) -> uvicorn.Server:
+    """Return a server that is ready to `await server.serve()`.
+
+    Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            build_app(host, config),
+            host=config.host,
+            port=config.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def served_port(server: uvicorn.Server) -> int:
+    """Return the TCP port a started server listens on, also when it was asked for port 0."""
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
+async def _page(_: Request) -> Response:
+    return FileResponse(PAGE / "index.html")
+
+
+async def _explain(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse({"message": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _apologise(_: Request, __: Exception) -> Response:
+    return JSONResponse({"message": "Something broke in the room; its log has details."}, 500)

@@ -1,0 +1,167 @@
+"""One visit: a partner on one side, a peer connection on the other, and the tasks between them."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from aiortc.mediastreams import MediaStreamTrack
+
+from engine.packets import AVPacket
+from streaming.channel import EventChannel
+from streaming.clock import VisitClock
+from streaming.config import RoomConfig
+from streaming.contract import Partner
+from streaming.messages import (
+    Hold,
+    MessageError,
+    PageMessage,
+    Ping,
+    Release,
+    Say,
+    encode_error,
+    encode_event,
+    encode_pong,
+    encode_stats,
+    parse_message,
+)
+from streaming.microphone import listen
+from streaming.peer import Peer
+from streaming.tracks import PictureTrack, SoundTrack, TimedPicture
+
+logger = logging.getLogger(__name__)
+
+
+class Visit:
+    """Carries packets, events and the microphone until either side leaves.
+
+    Call `answer` once, then `run`, which returns when the visit is over and everything is freed.
+    """
+
+    def __init__(self, key: str, partner: Partner, config: RoomConfig) -> None:
+        self.key = key
+        """Unguessable name; who knows it may end the visit."""
+        self._partner = partner
+        self._config = config
+        self._pictures = PictureTrack()
+        self._sounds = SoundTrack(config.audio_buffer_ms)
+        self._channel = EventChannel(self._on_message)
+        self._microphone: MediaStreamTrack | None = None
+        self._connected = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._clock: VisitClock | None = None
+        self._bad_messages = 0
+        self._peer = Peer(
+            config, self._pictures, self._sounds, self._channel, self._on_microphone, self._on_state
+        )
+
+    async def answer(self, offer_sdp: str) -> str:
+        """Return the SDP answer. Raises `OfferError`."""
+        return await self._peer.answer(offer_sdp)
+
+    async def run(self) -> None:
+        """Serve until the visitor leaves, the connection fails or the partner ends."""
+        work: list[Coroutine[Any, Any, None]] = [
+            self._await_connection(),
+            self._forward_packets(),
+            self._forward_events(),
+            self._report(),
+        ]
+        if self._microphone is not None:
+            work.append(listen(self._microphone, self._partner))
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(coroutine) for coroutine in work]
+                await self._ended.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self.aclose()
+
+    def end(self) -> None:
+        """Ask `run` to return."""
+        self._ended.set()
+
+    async def aclose(self) -> None:
+        """Close both sides. Safe to call twice, and instead of `run` when the answer failed."""
+        self._ended.set()
+        try:
+            await self._peer.aclose()
+        finally:
+            await self._partner.aclose()
+
+    def stats(self) -> dict[str, float]:
+        """Return the visit's own counts beside the partner's."""
+        encoder = self._peer.encoder
+        own: dict[str, float] = {
+            "pictures_sent": self._pictures.sent,
+            "pictures_dropped": self._pictures.dropped,
+            "pictures_repeated": self._pictures.repeated,
+            "sound_buffer_ms": self._sounds.depth_ms,
+            "sound_dropped_ms": 20 * self._sounds.dropped,
+            "events_dropped": self._channel.dropped,
+            "bad_messages": self._bad_messages,
+            "video_target_kbps": encoder.target_bitrate / 1000 if encoder else 0.0,
+            "video_encoders": encoder.rebuilds if encoder else 0,
+        }
+        return {**self._partner.stats(), **own}
+
+    async def _await_connection(self) -> None:
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                await self._connected.wait()
+        except TimeoutError:
+            logger.info("visit ended: no connection within %g s", self._config.connect_timeout_s)
+            self.end()
+
+    async def _forward_packets(self) -> None:
+        """Hand packets to the tracks once somebody is there to see them."""
+        async for packet in self._partner.packets():
+            if self._connected.is_set():
+                self._forward(packet)
+        self.end()
+
+    def _forward(self, packet: AVPacket) -> None:
+        if self._clock is None:
+            self._clock = VisitClock(packet.pts_samples)
+        self._sounds.push(packet.pcm, self._clock.sound_pts(packet.pts_samples))
+        self._pictures.push(TimedPicture(packet.picture, self._clock.picture_pts(packet.pts_samples)))
+
+    async def _forward_events(self) -> None:
+        async for event in self._partner.events():
+            self._channel.send(encode_event(event))
+
+    async def _report(self) -> None:
+        await self._connected.wait()
+        while True:
+            await asyncio.sleep(self._config.stats_interval_s)
+            self._channel.send(encode_stats(self.stats()))
+
+    def _on_microphone(self, track: MediaStreamTrack) -> None:
+        self._microphone = track
+
+    def _on_state(self, state: str) -> None:
+        if state == "connected":
+            self._connected.set()
+        elif state in ("failed", "closed"):
+            self.end()
+
+    def _on_message(self, raw: str | bytes) -> None:
+        try:
+            message = parse_message(raw, self._config.text_max_chars)
+        except MessageError as error:
+            self._bad_messages += 1
+            self._channel.send(encode_error(str(error)))
+        else:
+            self._obey(message)
+
+    def _obey(self, message: PageMessage) -> None:
+        match message:
+            case Say(text=text):
+                self._partner.push_text(text)
+            case Hold():
+                self._partner.hold()
+            case Release():
+                self._partner.release()
+            case Ping():
+                self._channel.send(encode_pong(message))

@@ -1,0 +1,71 @@
+"""All visits of a room: opened by an offer, ended by either side, none left behind."""
+
+import asyncio
+import logging
+import secrets
+
+from streaming.config import RoomConfig
+from streaming.contract import Host
+from streaming.visit import Visit
+
+logger = logging.getLogger(__name__)
+
+
+class Visits:
+    """Owns the task of every visit."""
+
+    def __init__(self, host: Host, config: RoomConfig) -> None:
+        self._host = host
+        self._config = config
+        self._running: dict[str, tuple[Visit, asyncio.Task[None]]] = {}
+        self.opened = 0
+        """Visits answered since the room opened."""
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def open(self, avatar: str, offer_sdp: str) -> tuple[str, str]:
+        """Welcome a visitor; return the visit's key and the SDP answer.
+
+        Raises:
+            RoomFullError: the host has no place.
+            KeyError: there is no such avatar.
+            OfferError: the offer cannot be answered.
+        """
+        partner = await self._host.welcome(avatar)
+        visit: Visit | None = None
+        try:
+            visit = Visit(secrets.token_urlsafe(16), partner, self._config)
+            answer = await visit.answer(offer_sdp)
+        except BaseException:
+            await (visit or partner).aclose()
+            raise
+        task = asyncio.create_task(self._run(visit), name="visit")
+        self._running[visit.key] = visit, task
+        self.opened += 1
+        return visit.key, answer
+
+    async def end(self, key: str) -> bool:
+        """End a visit and wait until it is freed. Returns False when there is none of this key."""
+        found = self._running.get(key)
+        if found is None:
+            return False
+        visit, task = found
+        visit.end()
+        await asyncio.wait([task])
+        return True
+
+    async def aclose(self) -> None:
+        """End every visit."""
+        for key in list(self._running):
+            await self.end(key)
+
+    async def _run(self, visit: Visit) -> None:
+        logger.info("visit begins; %d now", len(self) + 1)
+        try:
+            await visit.run()
+        except Exception:
+            logger.exception("a visit failed")
+        finally:
+            del self._running[visit.key]
+            logger.info("visit over; %d left", len(self))
