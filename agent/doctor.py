@@ -185,7 +185,8 @@ def _port(host: str, port: int) -> Finding:
 
 
 def _tests(_: "RoomConfig") -> Iterator[Finding]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("VISAVIS_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     detail = found or "absent, so the browser tests are skipped"
     yield _judge("chromium", found is not None, detail, _APT + "chromium")
 

@@ -152,7 +152,11 @@ def asset_path(name: str) -> Path:
     """
     if name not in ASSETS:
         raise ValueError(f"no asset {name!r}; there are: {', '.join(ASSETS)}")
-    asset = ASSETS[name]
+    return checked_path(ASSETS[name])
+
+
+def checked_path(asset: Asset) -> Path:
+    """Return where an asset lies, after checking its bytes once. Raises as `asset_path` does."""
     root = _package_folder(asset)
     seals = _read_seals()
     fresh = {
