@@ -4,6 +4,8 @@ Error tree: `ComputeBusyError`, a `RuntimeError`: one caller left too many jobs 
 """
 
 import asyncio
+import functools
+import inspect
 import os
 import time
 from collections import OrderedDict, deque
@@ -97,7 +99,7 @@ class ThreadCompute:
     def _start_jobs(self) -> None:
         while self._running < self._workers and (job := self._next_job()) is not None:
             self._running += 1
-            work = asyncio.get_running_loop().run_in_executor(self._executor, _timed, job.call)
+            work = asyncio.get_running_loop().run_in_executor(self._executor, timed(job.call))
             work.add_done_callback(lambda done, job=job: self._job_done(done, job))  # type: ignore[misc]
 
     def _next_job(self) -> _Job | None:
@@ -132,10 +134,16 @@ def _settle(
         result.set_result(done.result()[0])
 
 
-def _timed(call: Callable[[], T]) -> tuple[T, float]:
-    start = time.perf_counter()
-    value = call()
-    return value, time.perf_counter() - start
+def timed(fn: Callable[P, T]) -> Callable[P, tuple[T, float]]:
+    """Make `fn` also return the real seconds it worked: a measure of the machine, not of time."""
+
+    @functools.wraps(fn)
+    def with_seconds(*args: P.args, **kwargs: P.kwargs) -> tuple[T, float]:
+        started_s = time.perf_counter()
+        value = fn(*args, **kwargs)
+        return value, time.perf_counter() - started_s
+
+    return with_seconds
 
 
 class InlineCompute:
@@ -154,7 +162,7 @@ class InlineCompute:
         """Return `fn(*args)`, after as long as it is said to take. See `Compute.run`."""
         self._running += 1
         try:
-            cost_s = self._cost_s(fn) if self._cost_s else 0.0
+            cost_s = self._cost_s(inspect.unwrap(fn)) if self._cost_s else 0.0
             await asyncio.sleep(cost_s)
             self._busy_s += cost_s
             return fn(*args)

@@ -1,7 +1,10 @@
-"""`Session`: speech in, packets of picture and sound out, for ever, on one media clock."""
+"""`Session`: speech in, packets of picture and sound out, for ever, on one media clock.
+
+Error tree: `SessionClosedError` and `InputFullError` (from `engine.speech`), both `RuntimeError`.
+"""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from jaxtyping import Int16
@@ -9,23 +12,38 @@ from jaxtyping import Int16
 from engine.clock import Clock
 from engine.compute import Compute
 from engine.config import SessionConfig
-from engine.packets import AVPacket, SegmentFinished, SegmentStarted
+from engine.maker import FrameMaker
+from engine.meter import Meter
+from engine.packets import AVPacket, SegmentFinished
+from engine.soften import Ease, fade_out, fade_samples, mix
+from engine.speech import SegmentEvent, SpeechQueue
+from engine.timeline import Slot, Timeline
+from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import MotionStage, Phone, Presence
-from models.picture import PictureStage
+from models.picture import Picture, PictureStage
 
-SegmentEvent = SegmentStarted | SegmentFinished
+FRAME_S: Final = 1.0 / FPS
 
 
 class SessionClosedError(RuntimeError):
     """The session is closed; nothing can be pushed into it."""
 
 
-class InputFullError(RuntimeError):
-    """More speech waits than the session may hold; the message says how much."""
-
-
 class Session:
-    """One avatar's voice and picture. Consume it with `async for packet in session`, by one consumer."""
+    """One avatar's voice and picture. Construct it in a running event loop; consume it by one consumer.
+
+    Time is counted in samples at `MEDIA_RATE_HZ`, 960 to a frame. In `live` pacing frame i is handed out
+    i · 40 ms after the first, with its own picture or, when that is late, with the one before: sound never
+    waits. A consumer that comes later than `catch_up_ms` finds that media time has skipped to the present.
+
+    Args:
+        motion: turns speech into motion.
+        picture: turns motion into pictures.
+        clock: paces the packets.
+        compute: where both stages work; shared with other sessions.
+        config: buffers, chunks, pacing.
+        seed: makes the person's habits repeatable.
+    """
 
     def __init__(
         self,
@@ -37,7 +55,32 @@ class Session:
         config: SessionConfig,
         seed: int = 0,
     ) -> None:
-        raise NotImplementedError
+        self._clock, self._config = clock, config
+        self._meter = Meter()
+        self._speech = SpeechQueue(config.input_limit_s)
+        self._timeline = Timeline(self._speech, config)
+        self._maker = FrameMaker(
+            motion,
+            picture,
+            self._timeline,
+            self._meter,
+            clock=clock,
+            compute=compute,
+            config=config,
+            seed=seed,
+        )
+        self._index = 0
+        self._begin_s: float | None = None
+        self._shown: Picture | None = None
+        self._overdue: Slot | None = None
+        self._last_motion = MotionFrame.rest()
+        self._last_segment = 0
+        self._fade = np.zeros(0, np.int16)
+        self._cleared: tuple[SegmentFinished, ...] = ()
+        self._consumed = False
+        self._closed = False
+        self._maker.start()
+        self._maker.wake()
 
     def push_audio(
         self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, phones: Sequence[Phone] | None = None
@@ -54,37 +97,79 @@ class Session:
             SessionClosedError: after `aclose`.
             ValueError: when the rate changes within an utterance, or is not positive.
         """
-        raise NotImplementedError
+        self._check_open()
+        self._speech.push(pcm, sample_rate_hz, phones)
+        self._maker.wake()
 
     def room_s(self) -> float:
         """Return seconds of speech that `push_audio` would still take."""
-        raise NotImplementedError
+        return self._speech.room_s
 
     def end_segment(self) -> None:
         """End the open utterance; the next `push_audio` opens another. Does nothing when none is open."""
-        raise NotImplementedError
+        self._check_open()
+        self._speech.end()
+        self._maker.wake()
 
     def clear(self) -> None:
-        """Fall silent now: every utterance that is said or waits is finished, interrupted."""
-        raise NotImplementedError
+        """Fall silent now: every utterance that is said or waits is finished, interrupted.
+
+        The subscribers hear of it before this returns. The sound fades over the first `fade_ms` of the
+        next packet; pictures and motion that were prepared are dropped. Does nothing in silence.
+        """
+        self._check_open()
+        if not self._speech.depth:
+            return
+        self._fade = self._tail()
+        steps = self._config.ease_frames + 1
+        eases = [Ease(self._last_motion, step / steps) for step in range(1, steps)]
+        self._meter.counts.dropped_frames += self._timeline.drop(eases)
+        self._cleared += self._speech.clear()
+        self._maker.wake()
 
     def attend(self, presence: Presence) -> None:
-        """Say what the person does while it does not speak: LISTENING, THINKING or IDLE."""
-        raise NotImplementedError
+        """Say what the person does while it does not speak.
+
+        Raises:
+            ValueError: for SPEAKING, which is what sound does.
+        """
+        if presence == Presence.SPEAKING:
+            raise ValueError("attend() takes IDLE, LISTENING or THINKING; the avatar speaks when audio comes")
+        self._timeline.attended = presence
 
     def subscribe(self, callback: Callable[[SegmentEvent], None]) -> Callable[[], None]:
         """Call `callback` for each start and end of an utterance. Returns how to stop that."""
-        raise NotImplementedError
+        return self._speech.subscribe(callback)
+
+    def frame_cost_s(self) -> float:
+        """Return the mean seconds of one core that a frame costs; 0 before any was measured."""
+        return self._meter.frame_cost_s()
 
     def stats(self) -> dict[str, float]:
         """Return depths, drops, frame times and the tier by name, each with its unit as suffix."""
-        raise NotImplementedError
+        return {
+            **self._meter.stats(),
+            "tier": float(self._maker.tier),
+            "media_s": self._index * FRAME_S,
+            "speech_waiting_s": self._speech.waiting_s,
+            "segments_waiting": float(self._speech.depth),
+            "planned_frames": float(len(self._timeline)),
+        }
 
     def __aiter__(self) -> AsyncIterator[AVPacket]:
         return self
 
     async def __anext__(self) -> AVPacket:
-        raise NotImplementedError
+        if self._consumed:
+            raise RuntimeError("a session has one consumer; someone else waits for its next packet")
+        self._consumed = True
+        try:
+            await self._turn()
+        finally:
+            self._consumed = False
+        if self._closed:
+            raise StopAsyncIteration
+        return self._hand_out()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,4 +179,94 @@ class Session:
 
     async def aclose(self) -> None:
         """Finish every utterance as interrupted and end the session's tasks. Safe to call twice."""
-        raise NotImplementedError
+        if not self._closed:
+            self._closed = True
+            self._timeline.drop([])
+            self._speech.clear()
+            self._maker.progress.set()
+        await self._maker.aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosedError("the session is closed")
+
+    async def _turn(self) -> None:
+        """Wait until the next packet is due: live by the clock, free when it is ready."""
+        live = self._config.pacing == "live"
+        while not self._closed:
+            if not live or self._shown is None:
+                await self._first_ready()
+            if live:
+                await self._due()
+            first = self._timeline.first
+            if self._shown is not None or (first is not None and first.ready):
+                return
+
+    async def _first_ready(self) -> None:
+        while not self._closed:
+            if self._maker.error is not None:
+                raise self._maker.error
+            slot = self._timeline.first
+            if slot is not None and slot.ready:
+                return
+            self._maker.progress.clear()
+            await self._maker.progress.wait()
+
+    async def _due(self) -> None:
+        if self._begin_s is None:
+            self._begin_s = self._clock.now_s()
+        behind_s = self._clock.now_s() - self._begin_s - self._index * FRAME_S
+        if 1000 * behind_s > self._config.catch_up_ms:
+            skipped = int(behind_s / FRAME_S)
+            self._index += skipped
+            self._meter.counts.skipped_frames += skipped
+        due_s = self._begin_s + self._index * FRAME_S
+        await self._clock.sleep_until(due_s)
+        self._meter.handout.add(max(0.0, self._clock.now_s() - due_s))
+
+    def _hand_out(self) -> AVPacket:
+        slot = self._timeline.pop()
+        picture, late = self._picture_for(slot)
+        pcm = mix(slot.spoken.pcm, self._fade) if len(self._fade) else slot.spoken.pcm
+        self._fade = self._fade[:0]
+        finished = self._cleared + self._speech.hand_out(slot.utterance, slot.spoken.samples)
+        self._cleared = ()
+        self._last_segment = slot.segment
+        packet = AVPacket(
+            index=self._index,
+            picture=picture,
+            pcm=pcm,
+            segment=slot.segment,
+            presence=slot.presence,
+            tier=self._maker.tier if slot.tier is None else slot.tier,
+            late=late,
+            finished=finished,
+        )
+        self._index += 1
+        self._maker.wake()
+        return packet
+
+    def _picture_for(self, slot: Slot) -> tuple[Picture, bool]:
+        """Choose the picture that is shown with this slot, and say whether it is late."""
+        counts = self._meter.counts
+        if self._overdue is not None and self._overdue.picture is not None:
+            self._shown, self._overdue = self._overdue.picture, None
+        self._shown = slot.picture if slot.picture is not None else self._shown
+        if self._shown is None:
+            raise RuntimeError("a packet was asked for before the first picture was made")
+        late = not slot.ready
+        if late and slot.tier is not None:
+            self._overdue = slot
+        counts.packets += 1
+        counts.late_frames += late
+        counts.starved_frames += slot.starved
+        counts.unmoved_frames += slot.motion is None
+        self._last_motion = slot.motion or self._last_motion
+        return self._shown, late
+
+    def _tail(self) -> Int16[np.ndarray, "samples"]:
+        """Return the sound that would have come next, fading; nothing when silence was heard last."""
+        speaking = self._speech.speaking()
+        if speaking is None or speaking.number != self._last_segment:
+            return self._fade
+        return fade_out(self._timeline.heard_next(speaking, fade_samples(self._config.fade_ms)))

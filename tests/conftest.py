@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.shape_checks  # noqa: F401  (named by the hook below)
+
 ROOT = Path(__file__).parent.parent
 NO_CORPUS = "no corpus beside the checkout, and VISAVIS_CORPUS names none"
 NO_CHROMIUM = "no Chromium on the PATH, and VISAVIS_CHROMIUM names none"
@@ -26,9 +28,7 @@ def _checkable_modules() -> list[str]:
     return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in checkable]
 
 
-# An int is welcome where a float is asked for, as in PEP 484.
-CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-install_import_hook(_checkable_modules(), CHECKER)
+install_import_hook(_checkable_modules(), "tests.shape_checks.check")
 
 from engine.virtual_time import VirtualTimeLoop  # noqa: E402  (the hook must be there before our modules)
 

@@ -1,0 +1,185 @@
+"""The next frames of a session: what is heard in each, planned a few frames before its time.
+
+A slot is planned (its sound is fixed), moved (its motion is made), drawn (its picture is made), and handed
+out. Speech is planned as far ahead as the stages need; silence barely, so that new speech starts soon.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Int16
+
+from engine.config import SessionConfig
+from engine.packets import MEDIA_SAMPLES_PER_FRAME
+from engine.soften import Ease
+from engine.speech import SpeechQueue
+from engine.utterance import SpokenFrame, Utterance
+from models.motion.frame import MotionFrame
+from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Presence, SpeechChunk
+from models.picture import Picture, Tier
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One coming frame."""
+
+    number: int
+    """Frames planned before it."""
+    presence: Presence
+    spoken: SpokenFrame
+    utterance: Utterance | None = None
+    """What is heard, None for silence."""
+    starved: bool = False
+    """Whether the sound of an utterance should be heard that has not come."""
+    ease: Ease | None = None
+    moving: bool = False
+    """Whether its motion is being made, or is made."""
+    motion: MotionFrame | None = None
+    tier: Tier | None = None
+    """Chosen when its picture is due."""
+    wants_picture: bool = True
+    picture: Picture | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be shown as it should be: drawn, or by its tier left undrawn."""
+        return self.picture is not None or (self.tier is not None and not self.wants_picture)
+
+    @property
+    def segment(self) -> int:
+        """Number of the utterance heard, 0 for silence."""
+        return self.utterance.number if self.utterance is not None else 0
+
+
+def _run_of(slots: list[Slot]) -> list[Slot]:
+    """Return the slots from the first on that one chunk can hold: one presence, one stretch of speech."""
+    run = slots[:1]
+    for slot in slots[1:]:
+        gap = run[-1].utterance is not None and run[-1].spoken.samples < MEDIA_SAMPLES_PER_FRAME
+        if gap or slot.utterance is not run[-1].utterance or slot.presence != run[-1].presence:
+            break
+        run.append(slot)
+    return run
+
+
+def _silence() -> SpokenFrame:
+    pcm = np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
+    return SpokenFrame(pcm, np.zeros(SAMPLES_PER_FRAME, np.float32), 0, 0.0)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Slots that are planned and not handed out, in order. Bounded by lead plus one chunk."""
+
+    speech: SpeechQueue
+    config: SessionConfig
+    attended: Presence = Presence.IDLE
+    """What the person does while it does not speak."""
+    _slots: deque[Slot] = field(default_factory=deque)
+    _planned: int = 0
+    _eases: deque[Ease] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def first(self) -> Slot | None:
+        """The slot that is handed out next, if it is planned."""
+        return self._slots[0] if self._slots else None
+
+    def plan(self) -> None:
+        """Plan slots as far ahead as speech, or silence, may be planned."""
+        while len(self._slots) < self._horizon():
+            self._slots.append(self._next_slot())
+
+    def pop(self) -> Slot:
+        """Remove and return the slot that is handed out now; plans it if nobody did."""
+        return self._slots.popleft() if self._slots else self._next_slot()
+
+    def drop(self, eases: Iterable[Ease]) -> int:
+        """Remove all slots because of an interruption, and return how many; the next ones ease as given."""
+        dropped = len(self._slots)
+        self._slots.clear()
+        self._eases = deque(eases)
+        return dropped
+
+    def chunk_to_move(self) -> list[Slot]:
+        """Return the slots whose motion is made next, together; empty while it is too early."""
+        waiting = [slot for slot in self._slots if not slot.moving]
+        if not waiting:
+            return []
+        chunk = _run_of(waiting)
+        utterance = waiting[0].utterance
+        size = self._chunk_frames(waiting[0])
+        moved = len(self._slots) - len(waiting)
+        complete = len(chunk) >= size or len(chunk) < len(waiting)
+        last = utterance is not None and utterance.planned
+        if complete or last or moved < self.config.lead_frames:
+            return chunk[:size]
+        return []
+
+    def slot_to_draw(self) -> Slot | None:
+        """Return the first slot that has motion, is near its time, and is not looked at yet."""
+        lead = self.config.lead_frames if self._speech_ahead() else self.config.idle_lead_frames
+        for slot in list(self._slots)[:lead]:
+            if slot.motion is not None and slot.tier is None:
+                return slot
+        return None
+
+    def speech_of(self, chunk: list[Slot]) -> SpeechChunk:
+        """Return what the motion stage is told of these slots, which belong to one utterance or to none."""
+        first = chunk[0]
+        return SpeechChunk(
+            pcm=np.concatenate([slot.spoken.speech for slot in chunk]),
+            presence=first.presence,
+            ahead=self._ahead_of(chunk),
+            segment=first.segment,
+            segment_s=first.spoken.start_s,
+            phones=first.utterance.phones if first.utterance is not None else None,
+        )
+
+    def heard_next(self, utterance: Utterance, samples: int) -> Int16[np.ndarray, "known"]:
+        """Return the sound of `utterance` that would be handed out next."""
+        planned = [s.spoken.pcm[: s.spoken.samples] for s in self._slots if s.utterance is utterance]
+        return np.concatenate([*planned, utterance.heard_next(samples)])[:samples]
+
+    def _horizon(self) -> int:
+        """Return the number of slots that may be planned now."""
+        utterance = self.speech.to_plan()
+        if utterance is not None and utterance.has_frame:
+            return self.config.lead_frames + self.config.chunk_frames
+        if utterance is not None and utterance.begun:
+            return self.config.idle_lead_frames
+        return self.config.idle_lead_frames + self.config.idle_chunk_frames - 1
+
+    def _next_slot(self) -> Slot:
+        utterance = self.speech.to_plan()
+        starved = utterance is not None and utterance.begun and not utterance.has_frame
+        if starved and utterance is not None:
+            utterance.drain()
+        number, self._planned = self._planned, self._planned + 1
+        ease = self._eases.popleft() if self._eases else None
+        if utterance is not None and (utterance.has_frame or (starved and utterance.has_samples)):
+            return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
+        return Slot(number, self.attended, _silence(), starved=starved, ease=ease)
+
+    def _chunk_frames(self, slot: Slot) -> int:
+        if slot.utterance is None:
+            return self.config.idle_chunk_frames
+        if slot.spoken.start_s == 0.0:
+            return self.config.first_chunk_frames
+        return self.config.chunk_frames
+
+    def _speech_ahead(self) -> bool:
+        return any(slot.utterance is not None for slot in self._slots)
+
+    def _ahead_of(self, chunk: list[Slot]) -> Float32[np.ndarray, "known"]:
+        utterance = chunk[0].utterance
+        if utterance is None:
+            return np.zeros(0, np.float32)
+        wanted = self.config.lookahead_ms * SPEECH_RATE_HZ // 1000
+        later = [s for s in self._slots if s.utterance is utterance and s.number > chunk[-1].number]
+        known = [slot.spoken.speech for slot in later]
+        return np.concatenate([*known, utterance.seen_next(wanted)])[:wanted]
