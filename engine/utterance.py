@@ -112,12 +112,8 @@ class Utterance:
         pcm = self._heard.take(MEDIA_SAMPLES_PER_FRAME)
         speech = self._seen.take(SAMPLES_PER_FRAME)
         self._planned_samples += len(pcm)
-        return SpokenFrame(
-            np.pad(pcm, (0, MEDIA_SAMPLES_PER_FRAME - len(pcm))),
-            np.pad(speech, (0, SAMPLES_PER_FRAME - len(speech))),
-            len(pcm),
-            start_s,
-        )
+        whole = _lengthen(pcm, MEDIA_SAMPLES_PER_FRAME)
+        return SpokenFrame(whole, _lengthen(speech, SAMPLES_PER_FRAME), len(pcm), start_s)
 
     def hand_out(self, samples: int) -> None:
         """Count samples of a planned frame as heard."""
@@ -130,3 +126,10 @@ class Utterance:
     def seen_next(self, samples: int) -> Float32[np.ndarray, "known"]:
         """Return the speech that follows what was planned, at `SPEECH_RATE_HZ`."""
         return self._seen.peek(samples)
+
+
+def _lengthen(samples: np.ndarray, length: int) -> np.ndarray:
+    """Return `samples` with as many zeros after them as make `length`."""
+    if len(samples) == length:
+        return samples
+    return np.concatenate([samples, np.zeros(length - len(samples), samples.dtype)])

@@ -1,0 +1,96 @@
+"""How many sessions this machine takes: by what a frame costs, measured, never so many that all suffer."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.motion.frame import FPS
+
+
+class AdmissionRefusedError(Exception):
+    """No place for another session now; the message can be shown to the visitor."""
+
+
+class AdmissionConfig(BaseModel):
+    """What share of the machine sessions may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    budget_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.7
+    """Part of all cores that frames may keep busy; the rest is for sound, encoding and the mind."""
+
+    assumed_frame_cost_ms: Annotated[float, Field(gt=0.0)] = 16.0
+    """Milliseconds of one core for one frame, until a session has measured it."""
+
+    max_sessions: Annotated[int, Field(ge=1)] | None = None
+    """Most sessions at once, whatever they cost; None leaves it to the measurement."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One admitted session's place; leave it when the session ends. Also a context manager."""
+
+    _admission: "Admission"
+    frame_cost_s: Callable[[], float] = lambda: 0.0
+    """Asked for the measured seconds of one core per frame; set it to `Session.frame_cost_s`."""
+
+    def leave(self) -> None:
+        """Give the place back. Safe to call twice."""
+        self._admission.places.discard(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.leave()
+
+
+@dataclass(slots=True)
+class Admission:
+    """Admits sessions while the frames of all of them fit into the budget. The first is always admitted."""
+
+    config: AdmissionConfig = field(default_factory=AdmissionConfig)
+    cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+    places: set[Place] = field(default_factory=set)
+    """Places that are taken."""
+
+    def enter(self) -> Place:
+        """Take a place.
+
+        Raises:
+            AdmissionRefusedError: when none is free; the message says how many there are.
+        """
+        taken, capacity = len(self.places), self.capacity()
+        if taken >= capacity:
+            conversations = "one conversation" if capacity == 1 else f"{capacity} conversations"
+            raise AdmissionRefusedError(
+                f"This machine can hold {conversations} at a time, and {taken} now: please try again soon."
+            )
+        place = Place(self)
+        self.places.add(place)
+        return place
+
+    def capacity(self) -> int:
+        """Return how many sessions fit at the measured cost of a frame; at least one."""
+        budget_s = self.config.budget_fraction * self.cores / FPS
+        fitting = max(1, int(budget_s / self._frame_cost_s()))
+        return fitting if self.config.max_sessions is None else min(fitting, self.config.max_sessions)
+
+    def stats(self) -> dict[str, float]:
+        """Return `sessions`, `sessions_capacity` and the `frame_cost_ms` reckoned with."""
+        return {
+            "sessions": float(len(self.places)),
+            "sessions_capacity": float(self.capacity()),
+            "frame_cost_ms": 1000.0 * self._frame_cost_s(),
+        }
+
+    def _frame_cost_s(self) -> float:
+        """Return the mean over the sessions that have measured it, or the assumed cost."""
+        measured = [cost for cost in (place.frame_cost_s() for place in self.places) if cost > 0.0]
+        if not measured:
+            return self.config.assumed_frame_cost_ms / 1000
+        return sum(measured) / len(measured)
