@@ -1,0 +1,60 @@
+"""`Cues`: what the body answers to in one frame — who speaks, how, where accents and phrases lie."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+from models.motion.chance import Stream, chance
+from models.motion.frame import FPS
+from models.motion.prosody import Prosody
+from models.motion.stage import Phone, Presence
+
+ANTICIPATION_S: Final = 0.12
+"""Movements that mark a known accent begin this much before its vowel, so that their top meets it."""
+_PHRASE_PAUSE_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """One frame of circumstances."""
+
+    frame: int
+    """Frames since the session began."""
+    presence: Presence
+    before: Presence
+    """Presence in the frame before."""
+    prosody: Prosody
+    accent: float = 0.0
+    """Strength 0..1 of an accent to be marked by a movement that begins now."""
+    boundary: bool = False
+    """A phrase ends now."""
+    remaining_s: float = float("inf")
+    """Known rest of the utterance; infinite where only the sound is known."""
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether the floor has just passed."""
+        return self.presence is not self.before
+
+
+def phone_accent(phones: tuple[Phone, ...], at_s: float, segment: int, seed: int) -> float:
+    """Return the strength of the accent to prepare at `at_s`; 0 where none is near.
+
+    Stressed vowels carry it; which of them is left to chance, since stress in a dictionary is no accent yet.
+    """
+    first = bisect_left(phones, at_s + ANTICIPATION_S, key=lambda phone: phone.start_s)
+    for index in range(first, len(phones)):
+        if phones[index].start_s >= at_s + ANTICIPATION_S + 1.0 / FPS:
+            break
+        if phones[index].stress == 1:
+            return float(chance(seed + segment, Stream.ACCENT, index).random())
+    return 0.0
+
+
+def phrase_ends(phones: tuple[Phone, ...], at_s: float) -> bool:
+    """Tell whether a pause of 0.2 s or more begins in the frame at `at_s`."""
+    first = bisect_left(phones, at_s, key=lambda phone: phone.start_s)
+    if first >= len(phones) or phones[first].start_s >= at_s + 1.0 / FPS or first == 0:
+        return False
+    pause = phones[first]
+    return pause.symbol == "SIL" and pause.end_s - pause.start_s >= _PHRASE_PAUSE_S

@@ -1,0 +1,131 @@
+"""Phones → mouth: co-articulated viseme curves, and from them ARKit weights.
+
+Neighbouring sounds pull at each other by dominance functions (Cohen & Massaro 1993, "Modeling coarticulation
+in synthetic visual speech"), under the hard constraints and habits of JALI (Edwards et al. 2016, section 4:
+bilabials close, labiodentals reach the teeth, sibilants narrow the jaw, rounding comes early and stays late).
+The `openfacefx` package computes both; this module cuts the utterance into blocks, so that the mouth at one
+time depends only on the phones near that time, whatever the chunks.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float32
+
+from models.motion.articulation import VISEMES, phone_mapping, viseme_weights
+from models.motion.frame import EXPRESSION_INDEX, FPS
+from models.motion.stage import Phone
+
+LEAD_S: Final = 0.02
+"""Lips move this much before their sound: 0–20 ms fitted tracked lips best (`training.evaluate_lips`), and in
+running speech the picture leads by 20 ms or lags by up to 70 (Schwartz &
+Savariaux 2014, https://doi.org/10.1371/journal.pcbi.1003743)."""
+BLOCK_FRAMES: Final = 8
+BACK_S: Final = 1.0
+AHEAD_S: Final = 0.6
+"""Phones within this reach of a block shape it; beyond, their dominance is below one percent."""
+
+_HABITS: Final = (
+    "bilabial_close", "labiodental_teeth", "sibilant_jaw", "nonnasal_lip_open",
+    "duplicated_merge", "lip_heavy", "tongue_no_lip", "short_no_jaw",
+)  # fmt: skip
+"""JALI's rules but one: `wordfinal_lip` rounds the mouth a third of a second too early in running speech."""
+
+_PP: Final = VISEMES.index("PP")
+_FF: Final = VISEMES.index("FF")
+_JAW: Final = EXPRESSION_INDEX["jawOpen"]
+_CLOSE: Final = EXPRESSION_INDEX["mouthClose"]
+_PARTING: Final = [
+    EXPRESSION_INDEX[name]
+    for name in ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LipsState:
+    """The block of curves that was solved last."""
+
+    segment: int = 0
+    block: int = -1
+    phones: tuple[Phone, ...] = ()
+    """The phones it was solved from; another answer is due when they change."""
+    curves: Float32[np.ndarray, "block 15"] = field(
+        default_factory=lambda: np.full((BLOCK_FRAMES, len(VISEMES)), np.nan, np.float32)
+    )
+
+
+def visemes_at(
+    phones: tuple[Phone, ...], frame: int, segment: int, state: LipsState, lead_s: float = LEAD_S
+) -> tuple[Float32[np.ndarray, "15"], LipsState]:
+    """Return the viseme weights of the utterance's `frame`, counted from its first sample."""
+    block, row = divmod(frame, BLOCK_FRAMES)
+    start_s = block * BLOCK_FRAMES / FPS + lead_s
+    near = _near(phones, start_s)
+    if (segment, block) != (state.segment, state.block) or near != state.phones:
+        state = LipsState(segment, block, near, _solve(near, start_s))
+    return state.curves[row], state
+
+
+def shape_mouth(
+    visemes: Float32[np.ndarray, "15"], opening: float, reach: float
+) -> Float32[np.ndarray, "52"]:
+    """Turn visemes into ARKit weights.
+
+    Args:
+        visemes: Weights in the order of `VISEMES`.
+        opening: Scales what parts the lips: loud speech opens wider (JALI's jaw axis). 1 is ordinary.
+        reach: Scales all articulation: the speaker's habit.
+    """
+    mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)
+    sealed = float(min(1.0, visemes[_PP] / 0.9))
+    narrowed = float(min(1.0, visemes[_FF] / 0.8))
+    mouth[_JAW] *= opening * (1.0 - 0.65 * sealed) * (1.0 - 0.5 * narrowed)
+    mouth[_PARTING] *= opening * (1.0 - sealed)
+    # The jaw rides through short closures, so the lips must meet over it.
+    mouth[_CLOSE] = sealed * mouth[_JAW]
+    return mouth
+
+
+def _near(phones: tuple[Phone, ...], start_s: float) -> tuple[Phone, ...]:
+    """Cut out the phones that can shape the block of frames from `start_s` on."""
+    first = bisect_right(phones, start_s - BACK_S, key=lambda phone: phone.end_s)
+    last = bisect_left(phones, start_s + BLOCK_FRAMES / FPS + AHEAD_S, key=lambda phone: phone.start_s)
+    return phones[first:last]
+
+
+@cache
+def _params() -> Any:
+    from openfacefx.coarticulation import CoartParams
+
+    return CoartParams(jali=True, jali_rules=_HABITS, stress_emphasis=0.35)
+
+
+def _solve(phones: tuple[Phone, ...], start_s: float) -> Float32[np.ndarray, "block 15"]:
+    """Solve one block; before the first and after the last phone there is silence."""
+    from openfacefx.alignment import PhonemeSegment
+    from openfacefx.coarticulation import build_viseme_curves
+
+    # Time is counted from a frame `BACK_S` before the block, on which the solver's grid then lies.
+    origin_s, span_s = start_s - BACK_S, BACK_S + BLOCK_FRAMES / FPS + AHEAD_S
+    segments, at_s = [], 0.0
+    for phone in phones:
+        begin_s, end_s = max(phone.start_s - origin_s, at_s), phone.end_s - origin_s
+        if begin_s > at_s + 1e-6:
+            segments.append(PhonemeSegment("sil", at_s, begin_s))
+        segments.append(PhonemeSegment(_symbol(phone), begin_s, end_s))
+        at_s = end_s
+    if at_s < span_s:
+        segments.append(PhonemeSegment("sil", at_s, span_s))
+    _, curves = build_viseme_curves(segments, float(FPS), phone_mapping(), _params())
+    first = round(BACK_S * FPS)
+    return np.asarray(curves[first : first + BLOCK_FRAMES], np.float32)
+
+
+def _symbol(phone: Phone) -> str:
+    """Return the phone as `articulation` names it; only `AH` is told apart by stress."""
+    if phone.symbol == "SIL":
+        return "sil"
+    return "AX" if phone.symbol == "AH" and phone.stress == 0 else phone.symbol

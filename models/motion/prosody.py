@@ -1,0 +1,107 @@
+"""Loudness, pitch and accents of the voice, frame by frame, from what has sounded so far."""
+
+from dataclasses import dataclass
+from math import exp, isnan, log2, log10
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+
+from models.motion.easing import DT_S, approach
+from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ
+
+WINDOW: Final = 1024
+"""64 ms of sound: two periods of a 50 Hz voice, and the frame itself."""
+_SILENCE_DB: Final = -55.0
+_RANGE_DB: Final = 30.0
+"""Speech spans about 30 dB from weak consonants to strong vowels (Byrne et al. 1994, LTASS)."""
+_PITCH_HZ: Final = (65.0, 400.0)
+_VOICED: Final = 0.45
+"""Normalised autocorrelation from which a frame counts as voiced (Boersma 1993)."""
+_ACCENT: Final = 1.0
+_REFRACTORY_S: Final = 0.4
+PAUSE_S: Final = 0.24
+
+
+@dataclass(frozen=True, slots=True)
+class ProsodyState:
+    """What was heard last, and the running means the next frame is compared with."""
+
+    window: Float32[np.ndarray, "1024"]
+    peak_db: float = -30.0
+    pitch_mean: float = float("nan")
+    """Semitones over 100 Hz; NaN before the first voiced frame."""
+    loudness_mean: float = 0.5
+    vigour: float = 0.65
+    score: float = 0.0
+    rising: bool = False
+    since_accent_s: float = 10.0
+    silent_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prosody:
+    """One frame of voice."""
+
+    loudness: float
+    """0 silent … 1 as loud as this voice gets."""
+    vigour: float
+    """The loudness of the last syllables, without the silences between; about 0.65 in ordinary speech."""
+    pitch_st: float
+    """Semitones over the voice's running mean; 0 where unvoiced."""
+    accent: float
+    """Strength 0..1 of an accent that has just peaked; 0 elsewhere."""
+    pause: bool
+    """True in the one frame in which a pause became `PAUSE_S` long."""
+
+
+def init_prosody() -> ProsodyState:
+    """Return the state before any sound: silence."""
+    return ProsodyState(np.zeros(WINDOW, np.float32))
+
+
+def hear(pcm: Float32[np.ndarray, "640"], state: ProsodyState) -> tuple[Prosody, ProsodyState]:
+    """Return the prosody of one frame of 16 kHz sound, and the state after it."""
+    window = np.concatenate([state.window[SAMPLES_PER_FRAME:], pcm])
+    level_db = 10.0 * log10(float(pcm @ pcm) / len(pcm) + 1e-12)
+    peak_db = max(level_db, state.peak_db - 1.0 * DT_S, -45.0)
+    loudness = 0.0 if level_db < _SILENCE_DB else min(1.0, max(0.0, 1.0 + (level_db - peak_db) / _RANGE_DB))
+    pitch = _pitch(window) if loudness > 0.3 else float("nan")
+    voiced = not isnan(pitch)
+    pitch_mean = _pitch_mean(state.pitch_mean, pitch)
+    pitch_st = min(max(pitch - pitch_mean, -8.0), 8.0) if voiced else 0.0
+    silent_s = state.silent_s + DT_S if loudness < 0.2 else 0.0
+    vigour = approach(state.vigour, loudness, 0.4) if loudness > 0.35 else state.vigour
+    loudness_mean = approach(state.loudness_mean, loudness, 1.5) if loudness > 0.2 else state.loudness_mean
+    score = max(0.0, pitch_st) / 3.0 + max(0.0, loudness - loudness_mean) / 0.3 if voiced else 0.0
+    peaked = state.rising and score < state.score and state.score > _ACCENT
+    accented = peaked and state.since_accent_s > _REFRACTORY_S
+    pause = silent_s >= PAUSE_S > state.silent_s
+    after = ProsodyState(
+        window, peak_db, pitch_mean, loudness_mean, vigour, score, score > state.score,
+        0.0 if accented else state.since_accent_s + DT_S, min(silent_s, 10.0),
+    )  # fmt: skip
+    return Prosody(loudness, vigour, pitch_st, min(1.0, state.score / 2.5) if accented else 0.0, pause), after
+
+
+def _pitch_mean(mean: float, pitch: float) -> float:
+    """Follow the pitch with a time of 3 s of voiced speech."""
+    if isnan(pitch):
+        return mean
+    return pitch if isnan(mean) else pitch + (mean - pitch) * exp(-DT_S / 3.0)
+
+
+def _pitch(window: Float32[np.ndarray, "1024"]) -> float:
+    """Return the pitch in semitones over 100 Hz by autocorrelation; NaN where unvoiced."""
+    shortest, longest = (round(SPEECH_RATE_HZ / hz) for hz in reversed(_PITCH_HZ))
+    spectrum = np.fft.rfft(window * np.hanning(WINDOW), 2 * WINDOW)
+    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: longest + 1]
+    if correlation[0] <= 0.0:
+        return float("nan")
+    lags = np.arange(shortest, longest + 1)
+    # A window's own autocorrelation falls with lag; dividing by it keeps low voices voiced.
+    strength = correlation[shortest:] / correlation[0] / (1.0 - lags / WINDOW) ** 1.5
+    best = int(np.argmax(strength))
+    return (
+        12.0 * log2(SPEECH_RATE_HZ / float(lags[best]) / 100.0) if strength[best] > _VOICED else float("nan")
+    )

@@ -1,0 +1,184 @@
+"""Measure the lips against real people: tracked lip aperture over what `models.motion.lips` would have done.
+
+    python -m training.evaluate_lips FOLDER [--lead-ms 40] [--json]
+
+FOLDER holds GRID clips (http://spandh.dcs.shef.ac.uk/gridcorpus/): the file name is the sentence, six letters
+for command, colour, preposition, letter, digit, adverb. MediaPipe tracks the lips, forced alignment times the
+phones, and the figure is Pearson's correlation over the frames of each clip. An energy-driven jaw is the
+baseline to beat.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from models.assets import asset_path
+from models.motion.frame import EXPRESSION_INDEX, FPS
+from models.motion.lips import LEAD_S, LipsState, shape_mouth, visemes_at
+from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone
+from models.speech.align import Aligner
+
+_FIGURES: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_GRAMMAR: Final[tuple[dict[str, str], ...]] = (
+    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+    {"b": "blue", "g": "green", "r": "red", "w": "white"},
+    {"a": "at", "b": "by", "i": "in", "w": "with"},
+    {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"},
+    dict(zip("z123456789", _FIGURES, strict=True)),
+    {"a": "again", "n": "now", "p": "please", "s": "soon"},
+)
+_INNER_UPPER, _INNER_LOWER, _FOREHEAD, _CHIN = 13, 14, 10, 152
+"""Landmarks of MediaPipe's face mesh: the middle of the inner lips, and the ends of the face."""
+_PARTING: Final = {
+    "jawOpen": 1.0, "mouthClose": -1.0, "mouthLowerDownLeft": 0.2, "mouthLowerDownRight": 0.2,
+    "mouthUpperUpLeft": 0.1, "mouthUpperUpRight": 0.1, "mouthFunnel": 0.15, "mouthPucker": -0.1,
+    "mouthPressLeft": -0.05, "mouthPressRight": -0.05,
+}  # fmt: skip
+"""How far each shape parts the inner lips, relative to the jaw: a linear reading of ARKit's documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LipScore:
+    """Correlation of one clip's tracked aperture with the rules and with loudness."""
+
+    clip: str
+    sentence: str
+    frames: int
+    rules: float
+    energy: float
+
+
+def sentence_of(stem: str) -> str:
+    """Return the sentence that a GRID file name encodes, e.g. `bbaf2n` → bin blue at f two now.
+
+    Raises:
+        ValueError: The name's last six letters are no GRID sentence.
+    """
+    code = stem.split("_")[-1]
+    try:
+        return " ".join(words[letter] for words, letter in zip(_GRAMMAR, code, strict=True))
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{stem!r} is no GRID file name such as 'bbaf2n'") from error
+
+
+def read_clip(path: Path) -> tuple[list[UInt8[np.ndarray, "height width 3"]], Float32[np.ndarray, "samples"]]:
+    """Return the pictures of a clip, RGB, and its sound at 16 kHz."""
+    import av
+
+    with av.open(str(path)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    resampler = av.AudioResampler("flt", "mono", SPEECH_RATE_HZ)
+    with av.open(str(path)) as container:
+        parts = [
+            part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)
+        ]
+    return pictures, np.concatenate(parts).astype(np.float32)
+
+
+def track_aperture(pictures: list[UInt8[np.ndarray, "height width 3"]]) -> Float32[np.ndarray, "frames"]:
+    """Return the inner lips' distance over the face's height for each picture; NaN where no face is found."""
+    import mediapipe as mp
+    from mediapipe.tasks import python as tasks
+
+    vision = tasks.vision
+    options = vision.FaceLandmarkerOptions(
+        base_options=tasks.BaseOptions(model_asset_path=str(asset_path("face_landmarker"))),
+        running_mode=vision.RunningMode.VIDEO,
+    )
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+        results = [
+            landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture)), 40 * i)
+            for i, picture in enumerate(pictures)
+        ]
+    ratio = pictures[0].shape[0] / pictures[0].shape[1]
+    return np.array([_aperture(result.face_landmarks, ratio) for result in results], np.float32)
+
+
+def _aperture(faces: Any, height_over_width: float) -> float:
+    if not faces:
+        return float("nan")
+
+    def distance(a: int, b: int) -> float:
+        p, q = faces[0][a], faces[0][b]
+        return float(np.hypot(p.x - q.x, (p.y - q.y) * height_over_width))
+
+    return distance(_INNER_UPPER, _INNER_LOWER) / distance(_FOREHEAD, _CHIN)
+
+
+def rule_aperture(phones: tuple[Phone, ...], frames: int, lead_s: float) -> Float32[np.ndarray, "frames"]:
+    """Return how far the rules part the lips in each frame, in units of the jaw's weight."""
+    weights = np.zeros(len(EXPRESSION_INDEX), np.float32)
+    for name, weight in _PARTING.items():
+        weights[EXPRESSION_INDEX[name]] = weight
+    state, gaps = LipsState(), np.zeros(frames, np.float32)
+    for frame in range(frames):
+        visemes, state = visemes_at(phones, frame, 1, state, lead_s)
+        gaps[frame] = shape_mouth(visemes, 1.0, 1.0) @ weights
+    return gaps
+
+
+def energy_aperture(pcm: Float32[np.ndarray, "samples"], frames: int) -> Float32[np.ndarray, "frames"]:
+    """Return the baseline: each frame's root mean square."""
+    padded = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
+    used = min(len(pcm), len(padded))
+    padded[:used] = pcm[:used]
+    return np.asarray(np.sqrt(np.mean(padded.reshape(frames, -1) ** 2, axis=1)), np.float32)
+
+
+def score_clips(folder: Path, lead_s: float = LEAD_S) -> Iterator[LipScore]:
+    """Score each `.mpg` of a folder, in the order of their names.
+
+    Raises:
+        ValueError: The folder holds no clip, or a name is no GRID sentence.
+    """
+    paths = sorted(folder.glob("*.mpg"))
+    if not paths:
+        raise ValueError(f"no .mpg clip in {folder}")
+    aligner = Aligner()
+    for path in paths:
+        sentence = sentence_of(path.stem)
+        pictures, pcm = read_clip(path)
+        phones = aligner.align(pcm, sentence)
+        truth = track_aperture(pictures)
+        known = np.isfinite(truth)
+        curves = rule_aperture(phones, len(truth), lead_s), energy_aperture(pcm, len(truth))
+        rules, energy = (float(np.corrcoef(truth[known], curve[known])[0, 1]) for curve in curves)
+        yield LipScore(path.stem, sentence, int(known.sum()), rules, energy)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print a table of scores and their means, or one JSON line."""
+    parser = argparse.ArgumentParser(prog="evaluate_lips", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="GRID clips")
+    parser.add_argument(
+        "--lead-ms", type=float, default=1000 * LEAD_S, help="how early lips move (default %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
+    args = parser.parse_args(argv)
+    scores = list(score_clips(args.folder, args.lead_ms / 1000))
+    means = {name: float(np.mean([getattr(score, name) for score in scores])) for name in ("rules", "energy")}
+    if args.json:
+        line = {
+            "clips": [asdict(score) for score in scores],
+            "mean": means,
+            "lead_ms": args.lead_ms,
+            "fps": FPS,
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+        return
+    for score in scores:
+        sys.stdout.write(f"{score.clip:16} {score.rules:6.3f} {score.energy:6.3f}  {score.sentence}\n")
+    sys.stdout.write(
+        f"{'mean':16} {means['rules']:6.3f} {means['energy']:6.3f}  lead {args.lead_ms:.0f} ms\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
