@@ -1,0 +1,38 @@
+"""Who the avatar is: the words that begin every conversation with its mind."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.mind import Message
+
+
+class Example(BaseModel):
+    """One exchange that shows how the persona talks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    visitor: str
+    avatar: str
+
+
+class PersonaConfig(BaseModel):
+    """Character, in a prompt short enough for a very small model, and a few examples it can imitate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str = "You are {name}, a friendly AI avatar. Answer in one or two short sentences."
+    """System prompt; {name} is the avatar's title."""
+    examples: tuple[Example, ...] = ()
+    """Exchanges shown to the model as if they had happened; small models imitate better than they obey."""
+    apology: str = Field("Sorry, I lost my train of thought. Could you say that again?", min_length=1)
+    """Said when the mind fails."""
+
+
+def opening(persona: PersonaConfig, name: str) -> Sequence[Message]:
+    """Return the messages that stand before the conversation, with the avatar's `name` filled in."""
+    messages = [Message("system", persona.prompt.replace("{name}", name).strip())]
+    for example in persona.examples:
+        messages.append(Message("user", example.visitor.replace("{name}", name)))
+        messages.append(Message("assistant", example.avatar.replace("{name}", name)))
+    return messages

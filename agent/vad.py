@@ -1,0 +1,223 @@
+"""Hear when somebody speaks: windows of sound → probabilities → speech events, on a clock of samples.
+
+`SpeechScorer` is the seam: it says how likely a window holds speech. `SileroScorer` asks a network,
+`LoudnessScorer` is its fake. `SpeechDetector` turns scores into events, with hysteresis.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.motion.stage import SPEECH_RATE_HZ
+
+WINDOW: Final = 512
+"""Samples scored at once: 32 ms, the length Silero was trained on."""
+WINDOW_MS: Final = 1000 * WINDOW / SPEECH_RATE_HZ
+_CONTEXT: Final = 64
+"""Samples of the window before that Silero wants in front of each window."""
+
+
+class VadConfig(BaseModel):
+    """When sound counts as speech, and silence as the end of a turn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: float = Field(0.5, gt=0, lt=1)
+    """Probability from which a window starts speech."""
+    release_threshold: float = Field(0.35, gt=0, lt=1)
+    """Probability below which a window counts as silence once speech has started."""
+    min_speech_ms: int = Field(96, ge=32)
+    """Speech this long is believed; shorter clicks are forgotten."""
+    pause_ms: int = Field(200, ge=32)
+    """Silence after which recognition may start on suspicion."""
+    min_silence_ms: int = Field(480, ge=64)
+    """Silence that ends the turn."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "VadConfig":
+        if self.release_threshold > self.threshold:
+            raise ValueError(
+                f"release_threshold {self.release_threshold} is above threshold {self.threshold}"
+            )
+        if self.pause_ms > self.min_silence_ms:
+            raise ValueError(f"pause_ms {self.pause_ms} is above min_silence_ms {self.min_silence_ms}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody speaks, believed after `min_speech_ms`."""
+
+    start_sample: int
+    """First sample of the first window that held speech."""
+    at_sample: int
+    """End of the window in which it was believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Silence for `pause_ms`; either `SpeechResumed` or `SpeechEnded` follows."""
+
+    end_sample: int
+    """First sample of the silence."""
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """The pause was only a breath."""
+
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """Silence for `min_silence_ms`."""
+
+    end_sample: int
+    """First sample of the silence."""
+    at_sample: int
+
+
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
+Window = Float32[np.ndarray, "512"]
+StateT = TypeVar("StateT")
+
+
+class SpeechScorer(Protocol[StateT]):
+    """Says how likely a window holds speech. State is passed in and returned; instances hold none."""
+
+    def init_state(self) -> StateT:
+        """Return the state before the first window."""
+        ...
+
+    def score(self, window: Window, state: StateT) -> tuple[float, StateT]:
+        """Return the probability of speech in `WINDOW` samples at 16 kHz in -1..1, and the state after."""
+        ...
+
+
+class LoudnessScorer:
+    """Fake `SpeechScorer`: what is louder than `floor` (root mean square) is speech."""
+
+    def __init__(self, floor: float = 0.01) -> None:
+        self._floor = floor
+
+    def init_state(self) -> None:
+        """Need no memory."""
+
+    def score(self, window: Window, state: None) -> tuple[float, None]:
+        """Return 1 for loud, 0 for quiet."""
+        return float(np.sqrt(np.mean(window**2)) > self._floor), None
+
+
+@dataclass(frozen=True, slots=True)
+class SileroState:
+    """What Silero remembers."""
+
+    memory: Float32[np.ndarray, "2 1 128"]
+    context: Float32[np.ndarray, "64"]
+
+
+class SileroScorer:
+    """Silero VAD (https://github.com/snakers4/silero-vad) by onnxruntime, about 1 ms a window on one core."""
+
+    def __init__(self) -> None:
+        """Load the network out of the `silero-vad` package without importing that: it imports torch."""
+        from importlib.metadata import distribution
+
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.inter_op_num_threads = options.intra_op_num_threads = 1
+        path = distribution("silero-vad").locate_file("silero_vad/data/silero_vad.onnx")
+        self._session: Any = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        self._rate = np.array(SPEECH_RATE_HZ, np.int64)
+
+    def init_state(self) -> SileroState:
+        """Return silence."""
+        return SileroState(np.zeros((2, 1, 128), np.float32), np.zeros(_CONTEXT, np.float32))
+
+    def score(self, window: Window, state: SileroState) -> tuple[float, SileroState]:
+        """Return the network's probability."""
+        sound = np.concatenate([state.context, window])[None]
+        feed = {"input": sound, "state": state.memory, "sr": self._rate}
+        probability, memory = self._session.run(None, feed)
+        return float(probability[0, 0]), SileroState(memory, window[-_CONTEXT:].copy())
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorState(Generic[StateT]):
+    """Everything a `SpeechDetector` remembers of one microphone."""
+
+    scorer: StateT
+    rest: Float32[np.ndarray, "rest"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Samples that do not fill a window yet."""
+    heard: int = 0
+    """Samples scored so far."""
+    loud_since: int | None = None
+    """First sample of the speech that goes on, believed or not."""
+    speaking: bool = False
+    quiet_since: int | None = None
+    """First sample of the silence within speech."""
+    paused: bool = False
+
+
+class SpeechDetector(Generic[StateT]):
+    """Turns 16 kHz sound into speech events; any chunk size gives the same events."""
+
+    def __init__(self, scorer: SpeechScorer[StateT], config: VadConfig) -> None:
+        self._scorer = scorer
+        self._config = config
+
+    def init_state(self) -> DetectorState[StateT]:
+        """Return the state before the first sample."""
+        return DetectorState(self._scorer.init_state())
+
+    def step(
+        self, pcm: Float32[np.ndarray, "samples"], state: DetectorState[StateT]
+    ) -> tuple[Sequence[SpeechEvent], DetectorState[StateT]]:
+        """Return the events within `pcm` (mono in -1..1, any length) and the state after it."""
+        sound = np.concatenate([state.rest, pcm])
+        events: list[SpeechEvent] = []
+        whole = len(sound) // WINDOW * WINDOW
+        for window in sound[:whole].reshape(-1, WINDOW):
+            probability, scorer = self._scorer.score(window, state.scorer)
+            event, state = self._judge(probability, replace(state, scorer=scorer, heard=state.heard + WINDOW))
+            if event is not None:
+                events.append(event)
+        return events, replace(state, rest=sound[whole:])
+
+    def _judge(
+        self, probability: float, state: DetectorState[StateT]
+    ) -> tuple[SpeechEvent | None, DetectorState[StateT]]:
+        if state.speaking:
+            return self._judge_speaking(probability, state)
+        if probability < self._config.threshold:
+            return None, replace(state, loud_since=None)
+        start = state.heard - WINDOW if state.loud_since is None else state.loud_since
+        if _ms(state.heard - start) < self._config.min_speech_ms:
+            return None, replace(state, loud_since=start)
+        return SpeechStarted(start, state.heard), replace(state, loud_since=start, speaking=True)
+
+    def _judge_speaking(
+        self, probability: float, state: DetectorState[StateT]
+    ) -> tuple[SpeechEvent | None, DetectorState[StateT]]:
+        quiet = state.quiet_since
+        if probability >= (self._config.release_threshold if quiet is None else self._config.threshold):
+            resumed = SpeechResumed(state.heard) if state.paused else None
+            return resumed, replace(state, quiet_since=None, paused=False)
+        quiet = state.heard - WINDOW if quiet is None else quiet
+        if _ms(state.heard - quiet) >= self._config.min_silence_ms:
+            silent = replace(state, loud_since=None, speaking=False, quiet_since=None, paused=False)
+            return SpeechEnded(quiet, state.heard), silent
+        if not state.paused and _ms(state.heard - quiet) >= self._config.pause_ms:
+            return SpeechPaused(quiet, state.heard), replace(state, quiet_since=quiet, paused=True)
+        return None, replace(state, quiet_since=quiet)
+
+
+def _ms(samples: int) -> float:
+    return 1000 * samples / SPEECH_RATE_HZ
