@@ -53,7 +53,10 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Staged delays of one turn in milliseconds, e.g. `vad_end`, `asr_final`, `llm_first_token`."""
+    """When each stage of one turn was done: `vad_end`, `asr_final`, `llm_first_token`, …
+
+    Milliseconds since the visitor fell silent (or sent the text), so the last stage is the whole wait.
+    """
 
     turn: int
     stages_ms: dict[str, float] = field(default_factory=dict)

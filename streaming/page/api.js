@@ -1,0 +1,79 @@
+// Calls of the room's HTTP interface. Every failure is an ApiError with words for people.
+
+const TOKEN_KEY = "visavis-token";
+
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Take the token out of `#token=…`, so that it does not stay in the address bar. */
+function readToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem(TOKEN_KEY, given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  return sessionStorage.getItem(TOKEN_KEY);
+}
+
+const token = readToken();
+
+async function call(path, options = {}) {
+  const headers = new Headers(options.headers);
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch {
+    throw new ApiError("The room does not answer. Is it still running?", 0);
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new ApiError(body.message ?? `The room answered ${response.status}.`, response.status);
+}
+
+export const iceSettings = async () => (await call("/api/ice")).json();
+export const avatars = async () => (await call("/api/avatars")).json();
+
+export async function offer(sdp, avatar) {
+  const body = JSON.stringify({ sdp, avatar });
+  return (await call("/api/offer", { method: "POST", body, headers: { "Content-Type": "application/json" } })).json();
+}
+
+/** End a visit; works while the page is being closed, too. */
+export const endVisit = (visit) => call(`/api/visits/${visit}`, { method: "DELETE", keepalive: true });
+
+/** Address of a picture: with a token, images must be fetched by hand. */
+export async function pictureUrl(path) {
+  if (!token) return path;
+  return URL.createObjectURL(await (await call(path)).blob());
+}
+
+/** Upload a photo; `onProgress(stage, fraction)` follows the work. Returns the new avatar's name. */
+export async function createAvatar(title, photo, onProgress) {
+  const form = new FormData();
+  form.append("name", title);
+  form.append("photo", photo, "photo");
+  const response = await call("/api/avatars", { method: "POST", body: form });
+  for await (const line of jsonLines(response.body)) {
+    if (line.kind === "progress") onProgress(line.stage, line.fraction);
+    else if (line.kind === "error") throw new ApiError(line.message, 422);
+    else if (line.kind === "done") return line.name;
+  }
+  throw new ApiError("The connection broke while the avatar was being made.", 0);
+}
+
+async function* jsonLines(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) if (line) yield JSON.parse(line);
+  }
+}

@@ -1,0 +1,125 @@
+// One call: a peer connection, its event channel, and what becomes of them.
+//
+// Events: "event" (detail: a message of the room), "stream" (detail: MediaStream),
+// "phase" (detail: "connecting" | "live" | "interrupted" | "failed" | "ended").
+
+import * as api from "./api.js";
+import { wait } from "./dom.js";
+
+const GATHER_LOCAL_MS = 150;
+const GATHER_SERVERS_MS = 2500;
+const INTERRUPTED_MS = 4000;
+
+export class Call extends EventTarget {
+  constructor(avatar, settings) {
+    super();
+    this.avatar = avatar;
+    this.settings = settings;
+    this.phase = "new";
+    this.visit = null;
+    this.rttMs = null;
+  }
+
+  /** Connect. The microphone may come later, see `setMicrophone`: nobody waits for a permission prompt. */
+  async open() {
+    this.#setPhase("connecting");
+    const pc = new RTCPeerConnection({
+      iceServers: this.settings.ice_servers,
+      iceTransportPolicy: this.settings.relay_only ? "relay" : "all",
+      bundlePolicy: "max-bundle",
+    });
+    this.pc = pc;
+    this.sound = pc.addTransceiver("audio", { direction: "sendrecv" });
+    const picture = pc.addTransceiver("video", { direction: "recvonly" });
+    const stream = new MediaStream();
+    pc.ontrack = ({ track, receiver }) => {
+      if (this.settings.jitter_target_ms && "jitterBufferTarget" in receiver) {
+        receiver.jitterBufferTarget = this.settings.jitter_target_ms;
+      }
+      stream.addTrack(track);
+      this.#emit("stream", stream);
+    };
+    pc.onconnectionstatechange = () => this.#follow(pc.connectionState);
+    this.#openChannel();
+    await pc.setLocalDescription();
+    await this.#gathered();
+    if (this.phase === "ended") return;
+    const answer = await api.offer(pc.localDescription.sdp, this.avatar);
+    this.visit = answer.visit;
+    if (this.phase === "ended") {
+      this.#endVisit();
+      return;
+    }
+    await pc.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+    this.picture = picture;
+  }
+
+  /** Send this track from now on; null sends nothing. */
+  async setMicrophone(track) {
+    await this.sound.sender.replaceTrack(track);
+  }
+
+  send(message) {
+    if (this.channel?.readyState !== "open") return false;
+    this.channel.send(JSON.stringify(message));
+    return true;
+  }
+
+  close() {
+    if (this.phase === "ended") return;
+    this.#setPhase("ended");
+    clearInterval(this.pings);
+    this.#endVisit();
+    this.pc?.close();
+  }
+
+  #endVisit() {
+    if (!this.visit) return;
+    api.endVisit(this.visit).catch(() => {}); // a visit that is over already needs no end
+    this.visit = null;
+  }
+
+  #openChannel() {
+    this.channel = this.pc.createDataChannel("events");
+    this.channel.onopen = () => {
+      const ping = () => this.send({ type: "ping", sent_ms: performance.now() });
+      ping();
+      this.pings = setInterval(ping, 2000);
+    };
+    this.channel.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.kind === "pong") this.rttMs = performance.now() - message.sent_ms;
+      this.#emit("event", message);
+    };
+  }
+
+  /** Wait for addresses. On one network none are needed: the room learns ours from our first packet. */
+  async #gathered() {
+    const { pc } = this;
+    if (pc.iceGatheringState === "complete") return;
+    const complete = new Promise((done) => {
+      pc.addEventListener("icegatheringstatechange", () => pc.iceGatheringState === "complete" && done());
+    });
+    await Promise.race([complete, wait(this.settings.ice_servers.length ? GATHER_SERVERS_MS : GATHER_LOCAL_MS)]);
+  }
+
+  #follow(state) {
+    if (this.phase === "ended") return;
+    if (state === "connected") this.#setPhase("live");
+    else if (state === "failed" || state === "closed") this.#setPhase("failed");
+    else if (state === "disconnected") {
+      this.#setPhase("interrupted");
+      setTimeout(() => this.pc.connectionState === "disconnected" && this.#setPhase("failed"), INTERRUPTED_MS);
+    }
+  }
+
+  #setPhase(phase) {
+    if (this.phase === phase || this.phase === "ended") return;
+    this.phase = phase;
+    this.#emit("phase", phase);
+  }
+
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
