@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -188,9 +189,9 @@ def bench(
     name: Annotated[str, typer.Argument(help="picture, latency or join.")],
 ) -> None:
     """Measure this machine. What follows the name goes to the benchmark, e.g. --json."""
-    import benchmarks
-
-    choices = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    folder = find_spec("benchmarks")
+    places = folder.submodule_search_locations if folder else None
+    choices = sorted(module.name for module in pkgutil.iter_modules(places or ()))
     if name not in choices:
         raise typer.BadParameter(f"no benchmark {name!r}; there are: {', '.join(choices)}")
     runpy.run_module(f"benchmarks.{name}")["main"](context.args)
@@ -208,7 +209,7 @@ def doctor(
 
     findings = list(examine(load_config(config), only))
     if as_json:
-        out.print_json(json.dumps([{"area": area} | asdict(finding) for area, finding in findings]))
+        typer.echo(json.dumps([{"area": area} | asdict(finding) for area, finding in findings]))
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for _, finding in findings:

@@ -1,0 +1,69 @@
+"""What README and docs promise exists: files, commands, options, targets, Python."""
+
+import ast
+import re
+import shlex
+
+import pytest
+import typer
+
+from agent.cli import app
+from tests.house.repository import ROOT, own_files, relative
+
+PAGES = [path for path in own_files() if path.suffix == ".md"]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, *languages):
+    return [body for language, body in BLOCK.findall(page.read_text("utf-8")) if language in languages]
+
+
+def commands(page, program):
+    """Yield the command lines of a page that begin with a program, in blocks and in running text."""
+    lines = [line.partition("#")[0].strip() for body in blocks(page, "bash") for line in body.splitlines()]
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    parts += re.findall(rf"`({program} [^`…]+)`", page.read_text("utf-8"))
+    return [shlex.split(part) for part in parts if part.split()[:1] == [program]]
+
+
+def refuse_unknown(arguments):
+    """Walk the command tree; fail at a command or option that does not exist."""
+    command = typer.main.get_command(app)
+    for word in arguments:
+        children = getattr(command, "commands", {})
+        if word in children:
+            command = children[word]
+        elif word.startswith("-"):
+            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            extra = command.context_settings.get("ignore_unknown_options", False)
+            assert extra or word.partition("=")[0] in known, f"{command.name} has no {word}"
+        else:
+            assert not children or word == "COMMAND", f"visavis has no command {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_commands_exist(page):
+    for _, *arguments in commands(page, "visavis"):
+        refuse_unknown(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_make_targets_exist(page):
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for _, target, *_ in commands(page, "make"):
+        assert target in targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_python_compiles_and_its_imports_exist(page):
+    for body in blocks(page, "python"):
+        statements = ast.parse(body).body
+        imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), relative(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
+    local = [target.partition("#")[0] for target in targets if "://" not in target]
+    assert not [target for target in local if target and not (page.parent / target).exists()]

@@ -1,0 +1,55 @@
+"""What is installed from a built wheel is complete: page, presets, weights, and no tests."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.house.repository import IMPORTED, ROOT, own_files
+
+NEEDED = (".py", ".yaml", ".safetensors", ".html", ".css", ".js", ".svg", ".png", ".woff2")
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory):
+    source, wheels = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheels")
+    for path in own_files():
+        copy = source / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        wheels,
+        ".",
+    ]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,) = wheels.glob("visavis-*.whl")
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_everything_the_rooms_need_is_inside(wheel_names):
+    needed = {
+        path.relative_to(ROOT).as_posix()
+        for path in own_files()
+        if path.relative_to(ROOT).parts[0] in IMPORTED and path.suffix in NEEDED
+    }
+    assert not needed - wheel_names
+
+
+def test_nothing_else_is_installed(wheel_names):
+    tops = {name.partition("/")[0] for name in wheel_names}
+    assert {top for top in tops if not top.endswith(".dist-info")} <= IMPORTED
+
+
+def test_licences_are_inside(wheel_names):
+    files = {name.rpartition("/")[2] for name in wheel_names if ".dist-info/" in name}
+    assert {"LICENSE", "NOTICE", "METADATA", "entry_points.txt"} <= files
