@@ -163,7 +163,8 @@ class InlineCompute:
         self._running += 1
         try:
             cost_s = self._cost_s(inspect.unwrap(fn)) if self._cost_s else 0.0
-            await asyncio.sleep(cost_s)
+            if cost_s:
+                await asyncio.sleep(cost_s)
             self._busy_s += cost_s
             return fn(*args)
         finally:

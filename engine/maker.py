@@ -59,6 +59,10 @@ class FrameMaker:
         """The tier of the next picture."""
         return self._tiers.tier
 
+    def is_late(self, slot: Slot) -> bool:
+        """Say whether a slot that is handed out now lacks a picture that its tier promised."""
+        return not slot.ready and self._tiers.promises_picture(slot.number)
+
     def start(self) -> None:
         """Start the tasks; `aclose` ends them."""
         self._tasks = [

@@ -16,11 +16,13 @@ from engine.maker import FrameMaker
 from engine.meter import Meter
 from engine.packets import AVPacket, SegmentFinished
 from engine.soften import Ease, fade_out, fade_samples, mix
-from engine.speech import SegmentEvent, SpeechQueue
+from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
+
+__all__ = ["InputFullError", "SegmentEvent", "Session", "SessionClosedError"]
 
 FRAME_S: Final = 1.0 / FPS
 
@@ -254,8 +256,8 @@ class Session:
         self._shown = slot.picture if slot.picture is not None else self._shown
         if self._shown is None:
             raise RuntimeError("a packet was asked for before the first picture was made")
-        late = not slot.ready
-        if late and slot.tier is not None:
+        late = self._maker.is_late(slot)
+        if not slot.ready and slot.tier is not None:
             self._overdue = slot
         counts.packets += 1
         counts.late_frames += late

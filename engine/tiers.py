@@ -52,12 +52,14 @@ class TierController:
     _taken_s: deque[float] = field(default_factory=deque)
 
     def wants_picture(self, frame: int, now_s: float) -> bool:
-        """Say whether this frame gets its own picture: every one, every second one, or a rare trial."""
-        if self.tier == Tier.SPARSE:
-            return frame % 2 == 0
+        """Say whether to make a picture of this frame: of each, of every second, or a rare trial."""
         if self.tier == Tier.STILL:
             return now_s - self._last_trial_s >= self.rules.trial_s
-        return True
+        return self.promises_picture(frame)
+
+    def promises_picture(self, frame: int) -> bool:
+        """Say whether this frame is late without a picture of its own; STILL promises none."""
+        return self.tier <= Tier.WARP or (self.tier == Tier.SPARSE and frame % 2 == 0)
 
     def observe(self, picture_s: float, now_s: float) -> Tier:
         """Note how long a picture took, waiting included, and return the tier for the next."""

@@ -10,8 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 import tests.shape_checks  # noqa: F401  (named by the hook below)
 
@@ -22,13 +22,14 @@ PACKAGES = ("models", "engine", "streaming", "agent", "training")
 
 
 def _checkable_modules() -> list[str]:
-    """Return our modules whose calls may be checked: numba cannot compile a checked function."""
+    """Return our modules that speak of shapes and may be checked: numba cannot compile a checked function."""
     files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
-    checkable = [file for file in files if file.stem != "__init__" and "numba" not in file.read_text()]
+    texts = {file: file.read_text() for file in files if file.stem != "__init__"}
+    checkable = [file for file, text in texts.items() if "jaxtyping" in text and "numba" not in text]
     return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in checkable]
 
 
-install_import_hook(_checkable_modules(), "tests.shape_checks.check")
+jaxtyping.install_import_hook(_checkable_modules(), "tests.shape_checks.check")
 
 from engine.virtual_time import VirtualTimeLoop  # noqa: E402  (the hook must be there before our modules)
 
@@ -63,6 +64,14 @@ def pytest_collection_modifyitems(items):
         for marker, reason in reasons.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def unchecked():
+    """Leave the shape checks off: for tests of many thousand frames."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")
