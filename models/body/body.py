@@ -95,6 +95,16 @@ class Identity:
         linear, offset = _kinematics(rotation_matrices(rotations), self.joints, _PARENTS)
         return _skin(vertices, linear, offset, self.model.skin_joints, self.model.skin_weights)
 
+    def carry(
+        self,
+        points: Float32[np.ndarray, "points 3"],
+        joint: int,
+        rotations: Float32[np.ndarray, "joints 3"],
+    ) -> Float32[np.ndarray, "points 3"]:
+        """Move points at rest rigidly with one joint."""
+        linear, offset = _kinematics(rotation_matrices(rotations), self.joints, _PARENTS)
+        return points @ linear[joint].T + offset[joint]
+
 
 def joint_rotations(
     motion: MotionFrame, reference: Float32[np.ndarray, "joints 3"]

@@ -17,7 +17,7 @@ class Region(IntEnum):
     EYE_RIGHT = 4
     SOCKET = 5
     MOUTH = 6
-    TEETH = 7
+    TONGUE = 7
 
 
 @dataclass(frozen=True, slots=True)

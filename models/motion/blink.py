@@ -24,7 +24,7 @@ _PER_MIN: Final = {
 _CAUSED: Final = {
     Presence.IDLE: 0.04,
     Presence.LISTENING: 0.03,
-    Presence.THINKING: 0.08,
+    Presence.THINKING: 0.2,
     Presence.SPEAKING: 0.14,
 }
 """Share of blinks that phrase ends and gaze shifts bring; the spontaneous rate leaves them room."""

@@ -32,10 +32,10 @@ _AWAY_S: Final[dict[Presence, Point]] = {
     Presence.THINKING: (1.8, 0.6),
 }  # fmt: skip
 _LIMIT_DEG: Final = {
-    Presence.SPEAKING: 12.0, Presence.LISTENING: 10.0, Presence.IDLE: 12.0, Presence.THINKING: 12.0
+    Presence.SPEAKING: 12.0, Presence.LISTENING: 10.0, Presence.IDLE: 12.0, Presence.THINKING: 16.0
 }  # fmt: skip
 _HEAD_SHARE: Final = {
-    Presence.SPEAKING: 0.15, Presence.LISTENING: 0.1, Presence.IDLE: 0.3, Presence.THINKING: 0.4
+    Presence.SPEAKING: 0.15, Presence.LISTENING: 0.1, Presence.IDLE: 0.3, Presence.THINKING: 0.25
 }  # fmt: skip
 _EIGHTHS: Final = np.array([15.5, 6.5, 17.7, 7.4, 16.8, 7.9, 20.4, 7.8]) / 100.0
 """Share of saccades towards 0°, 45°, … 315° (Lee et al. 2002, table 1)."""
@@ -139,7 +139,7 @@ def _elsewhere(presence: Presence, style: Style, random: np.random.Generator) ->
     amplitude = min(4.0 + float(random.exponential(4.0)), _LIMIT_DEG[presence])
     if presence is Presence.THINKING:
         way = int(random.choice(3, p=(0.7, 0.1, 0.2)))
-        amplitude = max(amplitude, 7.0)
+        amplitude = max(amplitude, 9.0)
     elif random.random() < 0.6:
         way = int(random.choice(3, p=(0.1, 0.7, 0.2)))
     else:
@@ -148,7 +148,7 @@ def _elsewhere(presence: Presence, style: Style, random: np.random.Generator) ->
     side = style.side if random.random() < 0.7 else -style.side
     lean = float(random.uniform(0.15, 0.4)) * pi
     across, along = {_UP: (sin(lean), -cos(lean)), _SIDE: (1.0, 0.15), _DOWN: (sin(lean), cos(lean))}[way]
-    return side * amplitude * across, 0.8 * amplitude * along
+    return side * amplitude * across, 0.9 * amplitude * along
 
 
 def _now(state: GazeState) -> Point:

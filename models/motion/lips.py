@@ -80,7 +80,7 @@ def shape_mouth(
         reach: Scales all articulation: the speaker's habit.
     """
     mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)
-    sealed = float(min(1.0, visemes[_PP] / 0.9))
+    sealed = float(min(1.0, visemes[_PP] / 0.65))
     narrowed = float(min(1.0, visemes[_FF] / 0.8))
     mouth[_JAW] *= opening * (1.0 - 0.65 * sealed) * (1.0 - 0.5 * narrowed)
     mouth[_PARTING] *= opening * (1.0 - sealed)

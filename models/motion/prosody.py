@@ -1,11 +1,12 @@
 """Loudness, pitch and accents of the voice, frame by frame, from what has sounded so far."""
 
 from dataclasses import dataclass
-from math import exp, isnan, log2, log10
+from functools import cache
+from math import isnan, log2, log10
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from models.motion.easing import DT_S, approach
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ
@@ -18,7 +19,9 @@ _RANGE_DB: Final = 30.0
 _PITCH_HZ: Final = (65.0, 400.0)
 _VOICED: Final = 0.45
 """Normalised autocorrelation from which a frame counts as voiced (Boersma 1993)."""
+_PITCH_MEMORY_S: Final = 3.0
 _ACCENT: Final = 1.0
+"""Rise that makes an accent: three semitones, or a third of the loudness range, or half of each."""
 _REFRACTORY_S: Final = 0.4
 PAUSE_S: Final = 0.24
 
@@ -31,10 +34,12 @@ class ProsodyState:
     peak_db: float = -30.0
     pitch_mean: float = float("nan")
     """Semitones over 100 Hz; NaN before the first voiced frame."""
+    voiced_s: float = 0.0
     loudness_mean: float = 0.5
     vigour: float = 0.65
     score: float = 0.0
-    rising: bool = False
+    climb: float = 0.0
+    """How far the score has risen without a fall."""
     since_accent_s: float = 10.0
     silent_s: float = 10.0
 
@@ -68,39 +73,49 @@ def hear(pcm: Float32[np.ndarray, "640"], state: ProsodyState) -> tuple[Prosody,
     loudness = 0.0 if level_db < _SILENCE_DB else min(1.0, max(0.0, 1.0 + (level_db - peak_db) / _RANGE_DB))
     pitch = _pitch(window) if loudness > 0.3 else float("nan")
     voiced = not isnan(pitch)
-    pitch_mean = _pitch_mean(state.pitch_mean, pitch)
+    voiced_s = min(state.voiced_s + DT_S * voiced, _PITCH_MEMORY_S)
+    pitch_mean = _pitch_mean(state.pitch_mean, pitch, voiced_s)
     pitch_st = min(max(pitch - pitch_mean, -8.0), 8.0) if voiced else 0.0
     silent_s = state.silent_s + DT_S if loudness < 0.2 else 0.0
     vigour = approach(state.vigour, loudness, 0.4) if loudness > 0.35 else state.vigour
     loudness_mean = approach(state.loudness_mean, loudness, 1.5) if loudness > 0.2 else state.loudness_mean
     score = max(0.0, pitch_st) / 3.0 + max(0.0, loudness - loudness_mean) / 0.3 if voiced else 0.0
-    peaked = state.rising and score < state.score and state.score > _ACCENT
-    accented = peaked and state.since_accent_s > _REFRACTORY_S
+    accented = score < state.score and state.climb > _ACCENT and state.since_accent_s > _REFRACTORY_S
     pause = silent_s >= PAUSE_S > state.silent_s
     after = ProsodyState(
-        window, peak_db, pitch_mean, loudness_mean, vigour, score, score > state.score,
+        window, peak_db, pitch_mean, voiced_s, loudness_mean, vigour, score,
+        state.climb + score - state.score if score > state.score else 0.0,
         0.0 if accented else state.since_accent_s + DT_S, min(silent_s, 10.0),
     )  # fmt: skip
     return Prosody(loudness, vigour, pitch_st, min(1.0, state.score / 2.5) if accented else 0.0, pause), after
 
 
-def _pitch_mean(mean: float, pitch: float) -> float:
-    """Follow the pitch with a time of 3 s of voiced speech."""
+def _pitch_mean(mean: float, pitch: float, voiced_s: float) -> float:
+    """Average the pitch over the last seconds of voiced speech, evenly while there are few of them."""
     if isnan(pitch):
         return mean
-    return pitch if isnan(mean) else pitch + (mean - pitch) * exp(-DT_S / 3.0)
+    return pitch if isnan(mean) else mean + (pitch - mean) * DT_S / voiced_s
+
+
+@cache
+def _taper() -> tuple[Float64[np.ndarray, "window"], Float64[np.ndarray, "window"]]:
+    """Return the window and its own normalised autocorrelation, lag by lag (Boersma 1993, equation 9)."""
+    taper = np.hanning(WINDOW)
+    own = np.correlate(taper, taper, "full")[WINDOW - 1 :]
+    return taper, own / own[0]
 
 
 def _pitch(window: Float32[np.ndarray, "1024"]) -> float:
     """Return the pitch in semitones over 100 Hz by autocorrelation; NaN where unvoiced."""
     shortest, longest = (round(SPEECH_RATE_HZ / hz) for hz in reversed(_PITCH_HZ))
-    spectrum = np.fft.rfft(window * np.hanning(WINDOW), 2 * WINDOW)
+    taper, own = _taper()
+    spectrum = np.fft.rfft(window * taper, 2 * WINDOW)
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: longest + 1]
     if correlation[0] <= 0.0:
         return float("nan")
     lags = np.arange(shortest, longest + 1)
-    # A window's own autocorrelation falls with lag; dividing by it keeps low voices voiced.
-    strength = correlation[shortest:] / correlation[0] / (1.0 - lags / WINDOW) ** 1.5
+    # A slight cost for long lags keeps the octave below from winning by a hair.
+    strength = correlation[shortest:] / correlation[0] / own[lags] - 0.02 * np.log2(lags / shortest)
     best = int(np.argmax(strength))
     return (
         12.0 * log2(SPEECH_RATE_HZ / float(lags[best]) / 100.0) if strength[best] > _VOICED else float("nan")

@@ -116,9 +116,7 @@ def the_one_face(faces: list[Face]) -> Face:
     if not faces:
         raise NoFaceError("No face was found. Use a photo that shows one face from the front, well lit.")
     if len(faces) > 1 and faces[1].height_px > RIVAL * faces[0].height_px:
-        raise SeveralFacesError(
-            f"{len(faces)} faces were found. Crop the photo so that one person is in it."
-        )
+        raise SeveralFacesError(f"{len(faces)} faces were found. Crop the photo so that one person is in it.")
     yaw, pitch = faces[0].yaw_pitch_deg
     if abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
         raise TurnedAwayError(

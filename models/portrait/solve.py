@@ -138,8 +138,10 @@ def _linearise(
     focal = np.exp(fit.log_focal)
     residual = (centre + focal * np.stack([x, -y], 1) / -z[:, None] - observed) * unit
     zero = np.zeros_like(x)
-    by_point = unit * focal * np.stack(
-        [np.stack([-1 / z, zero, x / z**2], 1), np.stack([zero, 1 / z, -y / z**2], 1)], 1
+    by_point = (
+        unit
+        * focal
+        * np.stack([np.stack([-1 / z, zero, x / z**2], 1), np.stack([zero, 1 / z, -y / z**2], 1)], 1)
     )
     basis = np.concatenate([marks.shape, marks.expression])
     by_basis = np.einsum("mrc,cd,kmd->mrk", by_point, fit.rotation, basis, optimize=True)

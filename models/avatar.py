@@ -1,0 +1,108 @@
+"""An avatar: one fitted portrait, and the folder it lives in."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from models.portrait.fit import BodyFit
+
+FORMAT: Final = 1
+CARD, ARRAYS, PREVIEW = "avatar.json", "fit.safetensors", "preview.png"
+_PICTURES: Final = ("reference", "mask", "background")
+
+
+class AvatarNotFoundError(KeyError):
+    """There is no avatar of this name, or its folder is not whole."""
+
+    def __str__(self) -> str:
+        """Show the message as it is; `KeyError` would quote it."""
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """One fitted portrait."""
+
+    name: str
+    title: str
+    reference: UInt8[np.ndarray, "side side 3"]
+    """The photo, framed, RGB."""
+    mask: UInt8[np.ndarray, "side side"]
+    """How much of each pixel is person, 0..255."""
+    background: UInt8[np.ndarray, "side side 3"]
+    """The photo with the person painted away."""
+    fit: BodyFit
+    marks: Float32[np.ndarray, "478 2"]
+    """Face landmarks of the photo in pixels."""
+
+    @property
+    def side(self) -> int:
+        """Side of the square pictures in pixels."""
+        return self.reference.shape[0]
+
+
+def save_avatar(avatar: Avatar, preview: UInt8[np.ndarray, "h w 3"], root: Path) -> Path:
+    """Write the avatar's folder under `root`, whole or not at all; an older one of the name is replaced."""
+    root.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{avatar.name}-", dir=root))
+    try:
+        for name in _PICTURES:
+            Image.fromarray(getattr(avatar, name)).save(scratch / f"{name}.png")
+        Image.fromarray(preview).save(scratch / PREVIEW)
+        arrays = {k: np.asarray(v, np.float32) for k, v in asdict(avatar.fit).items()}
+        save_file({**arrays, "marks": avatar.marks}, scratch / ARRAYS)
+        card = {"format": FORMAT, "name": avatar.name, "title": avatar.title, "fit_error": avatar.fit.error}
+        (scratch / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False))
+        scratch.chmod(0o755)
+        return _put_in_place(scratch, root / avatar.name)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _put_in_place(scratch: Path, folder: Path) -> Path:
+    """Swap the finished folder in; readers see the old one or the new one."""
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+        os.replace(folder, old / folder.name)
+        os.replace(scratch, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(scratch, folder)
+    return folder
+
+
+def load_avatar(folder: Path) -> Avatar:
+    """Read an avatar's folder.
+
+    Raises:
+        AvatarNotFoundError: no such folder, or made by another version; names the avatars beside it.
+    """
+    if not (folder / CARD).is_file():
+        known = ", ".join(list_avatars(folder.parent)) or "none yet"
+        raise AvatarNotFoundError(f"There is no avatar '{folder.name}'. Known avatars: {known}.")
+    card = json.loads((folder / CARD).read_text())
+    if card["format"] != FORMAT:
+        raise AvatarNotFoundError(
+            f"Avatar '{folder.name}' has format {card['format']}, this version reads {FORMAT}. "
+            "Make it again with `visavis avatar create`."
+        )
+    pictures = {name: np.asarray(Image.open(folder / f"{name}.png")) for name in _PICTURES}
+    arrays = load_file(folder / ARRAYS)
+    marks = arrays.pop("marks")
+    scalars = {"focal_px": float(arrays.pop("focal_px")), "error": float(arrays.pop("error"))}
+    return Avatar(card["name"], card["title"], **pictures, fit=BodyFit(**arrays, **scalars), marks=marks)
+
+
+def list_avatars(root: Path) -> list[str]:
+    """Return the names of the avatars under `root`, sorted."""
+    return sorted(path.parent.name for path in root.glob(f"[!.]*/{CARD}")) if root.is_dir() else []

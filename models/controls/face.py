@@ -1,0 +1,273 @@
+"""The face layer: skin, lids and lips at full resolution, with eyeballs and the inside of the mouth."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+from numba import njit
+
+from models.body.rig import RIG_INDEX, Region
+from models.controls.eyes import REACH_RAD, Eye, eye_angles
+from models.controls.raster import CpuRasterizer
+from models.controls.reference import Reference
+from models.controls.teeth import Teeth
+
+OVAL: Final = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""Landmarks around the face, in order."""
+FADE: Final = (0.01, 0.08)
+"""Between these distances inside the oval, over the face's height, the face takes over from the sheet."""
+INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
+SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
+"""How a pixel is coloured."""
+_KINDS: Final = {
+    Region.EYE_RIGHT: EYE_RIGHT, Region.EYE_LEFT: EYE_LEFT, Region.MOUTH: CAVITY, Region.TONGUE: TONGUE,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FacePixels:
+    """What the face layer says of a box of the picture."""
+
+    left: int
+    top: int
+    source: Float32[np.ndarray, "height width 2"]
+    """Where in the photo skin comes from, in pixels."""
+    skin: Float32[np.ndarray, "height width"]
+    """How much the skin's source counts against the sheet's, 0..1."""
+    paint: Float32[np.ndarray, "height width 3"]
+    """Colour of eyes and mouth."""
+    painted: Float32[np.ndarray, "height width"]
+    """How much of each pixel is eye or mouth, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLayer:
+    """The face of one avatar, ready to be drawn in any pose."""
+
+    vertices: Int32[np.ndarray, "used"]
+    """Vertices of the body that the face needs."""
+    triangles: Int32[np.ndarray, "triangles 3"]
+    """Into `vertices`, then the teeth's."""
+    kinds: UInt8[np.ndarray, "triangles"]
+    photo: Float32[np.ndarray, "points 2"]
+    """Where each point lies in the photo."""
+    attributes: Float32[np.ndarray, "points 3"]
+    """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Mouth and teeth: see `_mouth`."""
+    teeth: Teeth
+    inside: Float32[np.ndarray, "side side 4"]
+    """The photo, with how far it shows the inside of the mouth as fourth channel."""
+    eyes: Float32[np.ndarray, "2 texels texels 3"]
+    light: float
+    """Brightness of the face against an average one."""
+
+    @classmethod
+    def build(cls, reference: Reference) -> Self:
+        """Collect the face's triangles, colours and blend weights."""
+        body = reference.body
+        share = _share(reference)
+        keep = np.isin(body.regions, INSIDE) | (
+            (body.regions == Region.HEAD) & (share[body.triangles].max(1) > 0)
+        )
+        used = np.unique(body.triangles[keep])
+        number = np.zeros(len(body.mean), np.int32)
+        number[used] = np.arange(len(used))
+        teeth = Teeth.build(reference.avatar.fit.shape)
+        kinds = np.zeros(keep.sum(), np.uint8)
+        for region, kind in _KINDS.items():
+            kinds[body.regions[keep] == region] = kind
+        attributes = np.zeros((len(used) + len(teeth.rest), 3), np.float32)
+        attributes[: len(used), 0] = share[used]
+        _mark_insides(reference, number, attributes)
+        attributes[len(used) :, :2] = teeth.arc_mm
+        layer = cls(
+            used.astype(np.int32),
+            np.concatenate([number[body.triangles[keep]], teeth.triangles + len(used)]).astype(np.int32),
+            np.concatenate([kinds, np.full(len(teeth.triangles), TEETH, np.uint8)]),
+            np.zeros((len(attributes), 2), np.float32),
+            attributes,
+            teeth,
+            np.zeros((reference.avatar.side, reference.avatar.side, 4), np.float32),
+            np.stack([Eye.build(reference, r).texture for r in (Region.EYE_RIGHT, Region.EYE_LEFT)]),
+            _light(reference),
+        )
+        layer._photograph(reference)
+        return layer
+
+    def _photograph(self, reference: Reference) -> None:
+        """Note where every point lies in the photo, and where the photo shows the mouth's inside."""
+        fit, side = reference.avatar.fit, reference.avatar.side
+        points, depth = self.place(
+            reference, reference.points, reference.depth, fit.expression, fit.rotations
+        )
+        self.photo[:] = points
+        fragments = CpuRasterizer().rasterize(points, depth, self.triangles, side, side)
+        shown = (fragments.triangle >= 0) & (self.kinds[fragments.triangle] >= CAVITY)
+        core = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+        self.inside[..., :3] = reference.avatar.reference
+        self.inside[..., 3] = cv2.GaussianBlur(core, (0, 0), 1.2)
+
+    def place(
+        self,
+        reference: Reference,
+        points: Float32[np.ndarray, "vertices 2"],
+        depth: Float32[np.ndarray, "vertices"],
+        expression: Float32[np.ndarray, "52"],
+        rotations: Float32[np.ndarray, "joints 3"],
+    ) -> tuple[Float32[np.ndarray, "points 2"], Float32[np.ndarray, "points"]]:
+        """Return pixels and depth of the face's points and the teeth behind them."""
+        teeth = reference.identity.carry(self.teeth.pose(expression), RIG_INDEX["head"], rotations)
+        fit = reference.avatar.fit
+        seen = teeth + fit.translation
+        far = -seen[:, 2]
+        placed = reference.avatar.side / 2 + fit.focal_px * seen[:, :2] / far[:, None] * (1, -1)
+        return (
+            np.concatenate([points[self.vertices], placed]).astype(np.float32),
+            np.concatenate([depth[self.vertices], far]).astype(np.float32),
+        )
+
+    def draw(
+        self, points: Float32[np.ndarray, "points 2"], depth: Float32[np.ndarray, "points"], side: int
+    ) -> FacePixels:
+        """Rasterise the placed points and colour eyes and mouth."""
+        low = np.clip(np.floor(points.min(0)).astype(int) - 2, 0, side - 2)
+        high = np.clip(np.ceil(points.max(0)).astype(int) + 2, low + 2, side)
+        width, height = (high - low).tolist()
+        fragments = CpuRasterizer().rasterize(
+            points - low.astype(np.float32), depth, self.triangles, height, width
+        )
+        source = np.zeros((height, width, 2), np.float32)
+        skin = np.zeros((height, width), np.float32)
+        paint = np.zeros((height, width, 3), np.float32)
+        painted = np.zeros((height, width), np.float32)
+        _shade(
+            fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
+            self.attributes, self.inside, self.eyes, np.float32(self.light), source, skin, paint, painted,
+        )  # fmt: skip
+        soft = cv2.GaussianBlur(painted, (3, 3), 0.6)
+        paint = cv2.GaussianBlur(paint, (3, 3), 0.6) / np.maximum(soft, 1e-4)[..., None]
+        return FacePixels(int(low[0]), int(low[1]), source, skin, paint, soft)
+
+
+def _share(reference: Reference) -> Float32[np.ndarray, "vertices"]:
+    """How much each vertex belongs to the face, by its distance inside the oval; 0 for the back of the head."""
+    oval = reference.avatar.marks[list(OVAL)].astype(np.float32)
+    inside = np.array(
+        [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in reference.points], np.float32
+    )
+    share = np.clip((inside / reference.face_px - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
+    front = reference.identity.rest[:, 2] > reference.identity.joints[RIG_INDEX["head"], 2]
+    return (share * share * (3 - 2 * share) * front).astype(np.float32)
+
+
+def _mark_insides(
+    reference: Reference, number: Int32[np.ndarray, "vertices"], attributes: Float32[np.ndarray, "points 3"]
+) -> None:
+    """Write the eyes' angles and the mouth's depth behind the lips."""
+    body = reference.body
+    for region in (Region.EYE_LEFT, Region.EYE_RIGHT):
+        ball = np.unique(body.triangles[body.regions == region])
+        attributes[number[ball], :2] = eye_angles(reference, region)
+    for region in (Region.MOUTH, Region.TONGUE):
+        lining = np.unique(body.triangles[body.regions == region])
+        z = reference.identity.rest[lining, 2]
+        skin = np.unique(body.triangles[body.regions == Region.HEAD])
+        own = ~np.isin(lining, skin)
+        attributes[number[lining[own]], 2] = np.clip((z.max() - z[own]) / 0.04, 0, 1)
+
+
+def _light(reference: Reference) -> float:
+    """Brightness of the skin against a well-lit light one; teeth and tongue are lit alike."""
+    centre = reference.avatar.marks.mean(0).astype(int)
+    radius = int(0.2 * reference.face_px)
+    patch = reference.avatar.reference[
+        centre[1] - radius : centre[1] + radius, centre[0] - radius : centre[0] + radius
+    ]
+    return float(np.clip(np.percentile(patch.max(-1), 75) / 215, 0.35, 1.1))
+
+
+@njit(cache=True, nogil=True)
+def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, light,  # noqa: ANN001
+    source, skin, paint, painted,  # noqa: ANN001
+):  # fmt: skip
+    height, width = triangle.shape
+    side = inside.shape[0]
+    texels = eyes.shape[1]
+    for y in range(height):
+        for x in range(width):
+            t = triangle[y, x]
+            if t < 0:
+                continue
+            b0, b1, b2 = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            sx = b0 * photo[i, 0] + b1 * photo[j, 0] + b2 * photo[k, 0]
+            sy = b0 * photo[i, 1] + b1 * photo[j, 1] + b2 * photo[k, 1]
+            source[y, x, 0], source[y, x, 1] = sx, sy
+            a0 = b0 * attributes[i, 0] + b1 * attributes[j, 0] + b2 * attributes[k, 0]
+            a1 = b0 * attributes[i, 1] + b1 * attributes[j, 1] + b2 * attributes[k, 1]
+            a2 = b0 * attributes[i, 2] + b1 * attributes[j, 2] + b2 * attributes[k, 2]
+            kind = kinds[t]
+            if kind == SKIN:
+                skin[y, x] = a0
+                continue
+            painted[y, x] = 1.0
+            if kind == EYE_RIGHT or kind == EYE_LEFT:
+                u = (a0 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
+                v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
+                _sample(eyes[kind - 1], u, v, paint[y, x])
+                continue
+            _mouth(kind, a0, a1, a2, light, paint[y, x])
+            px = min(max(int(sx), 0), side - 1)
+            py = min(max(int(sy), 0), side - 1)
+            shown = inside[py, px, 3]
+            for c in range(3):
+                paint[y, x, c] += shown * (inside[py, px, c] - paint[y, x, c])
+
+
+@njit(cache=True, nogil=True)
+def _sample(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    last = texture.shape[0] - 1
+    u, v = min(max(u, 0.0), last - 1e-3), min(max(v, 0.0), last - 1e-3)
+    x, y = int(u), int(v)
+    fx, fy = u - x, v - y
+    for c in range(3):
+        top = texture[y, x, c] * (1 - fx) + texture[y, x + 1, c] * fx
+        low = texture[y + 1, x, c] * (1 - fx) + texture[y + 1, x + 1, c] * fx
+        out[c] = top * (1 - fy) + low * fy
+
+
+@njit(cache=True, nogil=True)
+def _mouth(kind, a0, a1, a2, light, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Colour the mouth's inside: lining and tongue by depth, teeth by place along the arch and height."""
+    if kind == CAVITY:
+        shade = light * max(0.12, 0.9 - 1.1 * a2)
+        out[0], out[1], out[2] = 120 * shade, 48 * shade, 46 * shade
+        return
+    if kind == TONGUE:
+        shade = light * max(0.2, 0.95 - 0.8 * a2)
+        out[0], out[1], out[2] = 165 * shade, 84 * shade, 80 * shade
+        return
+    along = abs(a0)
+    edges = (0.0, 8.4, 15.0, 22.5, 29.5, 36.5, 46.0)
+    gap = 99.0
+    middle, half = 4.2, 4.2
+    for n in range(6):
+        gap = min(gap, abs(along - edges[n]))
+        if edges[n] <= along < edges[n + 1]:
+            middle, half = (edges[n] + edges[n + 1]) / 2, (edges[n + 1] - edges[n]) / 2
+    bend = (along - middle) / half
+    gum = 8.6 - 1.6 * bend * bend
+    falloff = max(0.25, 1.0 - (along / 30.0) ** 2 * 0.8)
+    line = 1.0 - 0.28 * np.exp(-((gap / 0.35) ** 2))
+    rim = 1.0 - 0.18 * np.exp(-((a1 / 0.5) ** 2))
+    shade = light * falloff * line * rim
+    pink = min(max((a1 - gum) / 0.8 + 0.5, 0.0), 1.0)
+    shade *= 1.0 - 0.35 * min(a1 / 9.0, 1.0)
+    out[0] = shade * (218 * (1 - pink) + 178 * pink)
+    out[1] = shade * (208 * (1 - pink) + 96 * pink)
+    out[2] = shade * (192 * (1 - pink) + 98 * pink)

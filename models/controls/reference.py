@@ -1,0 +1,87 @@
+"""The portrait in terms of the body: what the warp and the controls need of one avatar, made once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+from scipy.interpolate import RBFInterpolator
+
+from models.avatar import Avatar
+from models.body.body import BodyModel, Identity, shared_body
+from models.body.rig import RIG_INDEX
+from models.camera import project
+from models.controls.raster import CpuRasterizer, Fragments
+from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.marks import shared_marks
+
+SKIN_MARKS: Final = 468
+"""The landmarks after these are irises, which turn."""
+RESIDUAL_SMOOTHING: Final = 0.05
+"""Thin-plate smoothing: landmarks are met to a twentieth of a pixel, without ripples between them."""
+RESIDUAL_REACH: Final = 0.12
+"""The residual fades out over this fraction of the face's height around the landmarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The reference picture seen through the body."""
+
+    avatar: Avatar
+    body: BodyModel
+    identity: Identity
+    residual: Float32[np.ndarray, "vertices 2"]
+    """What the fit leaves over between landmarks and photo, spread over the vertices, in pixels."""
+    points: Float32[np.ndarray, "vertices 2"]
+    """Vertices in the photo, residual included, in pixels."""
+    depth: Float32[np.ndarray, "vertices"]
+    """Metres."""
+    fragments: Fragments
+    """The photo's own raster."""
+    face_px: float
+    """Height of the face."""
+
+    def project(
+        self, vertices: Float32[np.ndarray, "vertices 3"]
+    ) -> tuple[Float32[np.ndarray, "vertices 2"], Float32[np.ndarray, "vertices"]]:
+        """Return pixels (with the residual) and depth of posed vertices."""
+        fit = self.avatar.fit
+        points, depth = project(vertices, fit.translation, fit.focal_px, self.avatar.side)
+        return points + self.residual, depth
+
+
+def open_reference(avatar: Avatar) -> Reference:
+    """Pose the body as in the photo, close the landmark residual, and rasterise."""
+    body, fit = shared_body(), avatar.fit
+    identity = body.identity(fit.shape)
+    vertices = identity.pose(fit.expression, fit.rotations)
+    points, depth = project(vertices, fit.translation, fit.focal_px, avatar.side)
+    face_px = float(np.linalg.norm(avatar.marks[FOREHEAD] - avatar.marks[CHIN]))
+    residual = _residual(avatar, identity, points, face_px)
+    points = points + residual
+    fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
+    return Reference(avatar, body, identity, residual, points, depth, fragments, face_px)
+
+
+def _residual(
+    avatar: Avatar, identity: Identity, points: Float32[np.ndarray, "vertices 2"], face_px: float
+) -> Float32[np.ndarray, "vertices 2"]:
+    """Thin-plate spline through the landmark errors (Duchon, 1977), faded out beyond the face."""
+    marks, fit = shared_marks(), avatar.fit
+    rest = (
+        marks.mean
+        + np.tensordot(fit.shape, marks.shape, 1)
+        + np.tensordot(fit.expression, marks.expression, 1)
+    )
+    posed = identity.carry(rest.astype(np.float32), RIG_INDEX["head"], fit.rotations)
+    seen, _ = project(posed, fit.translation, fit.focal_px, avatar.side)
+    error = (avatar.marks - seen)[:SKIN_MARKS]
+    spline = RBFInterpolator(
+        seen[:SKIN_MARKS], error, kernel="thin_plate_spline", smoothing=RESIDUAL_SMOOTHING
+    )
+    distance = np.sqrt(((points[:, None] - seen[None, :SKIN_MARKS]) ** 2).sum(-1).min(1))
+    near = distance < 3 * RESIDUAL_REACH * face_px
+    residual = np.zeros_like(points)
+    fade = np.exp(-((distance[near] / (RESIDUAL_REACH * face_px)) ** 2))[:, None]
+    residual[near] = spline(points[near]) * fade
+    return residual.astype(np.float32)

@@ -1,0 +1,116 @@
+"""The sheet: hair, clothes and neck move with the body below them.
+
+A grid over the photo, a little larger than it, whose nodes are nailed to the surface they lie on. Nodes
+beside the body (hair, collar, wide clothes) follow by harmonic extension: the smoothest movement that agrees
+with the nailed ones. So nothing tears where the body model ends. The sheet is folded by depth, as the chin
+is when it sinks over the neck.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, Int64
+from scipy.sparse import csr_matrix, diags
+from scipy.sparse.linalg import splu
+
+from models.body.rig import Region
+from models.controls.interpolate import interpolate
+from models.controls.raster import CpuRasterizer
+from models.controls.reference import Reference
+
+SPACING_PX: Final = 8
+MARGIN_NODES: Final = 6
+"""Nodes beyond the photo's edge, so that swaying never bares the frame."""
+NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The grid, its nails, and how the rest follows."""
+
+    nodes: Float32[np.ndarray, "nodes 2"]
+    """Where the nodes lie in the photo, in pixels."""
+    quads: Int32[np.ndarray, "triangles 3"]
+    nailed: Int64[np.ndarray, "nailed"]
+    """Nodes that lie on the body."""
+    corners: Int32[np.ndarray, "nailed 3"]
+    """Vertices around each nail."""
+    weights: Float32[np.ndarray, "nailed 3"]
+    free: Int64[np.ndarray, "free"]
+    rim: Int64[np.ndarray, "rim"]
+    """Nails (as indices into `nailed`) that free nodes hang on."""
+    follow: Float32[np.ndarray, "free rim"]
+    """How much each free node follows each rim nail; rows sum to one."""
+    side: int
+
+    @classmethod
+    def build(cls, reference: Reference) -> Self:
+        """Nail the grid to the reference and solve how the rest follows."""
+        side = reference.avatar.side
+        line = np.arange(-MARGIN_NODES, side // SPACING_PX + MARGIN_NODES + 1) * SPACING_PX
+        nodes = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2).astype(np.float32)
+        inside = ((nodes >= 0) & (nodes < side)).all(1)
+        pixel = np.clip(nodes.astype(int), 0, side - 1)
+        triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
+        on_body = inside & (triangle >= 0) & np.isin(reference.body.regions[triangle], NAILED)
+        nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
+        at = pixel[nailed]
+        rim, follow = _follow(len(line), on_body)
+        return cls(
+            nodes, _quads(len(line)), nailed, reference.body.triangles[triangle[nailed]],
+            reference.fragments.barycentric[at[:, 1], at[:, 0]], free, rim, follow, side,
+        )  # fmt: skip
+
+    def source(
+        self,
+        reference: Reference,
+        points: Float32[np.ndarray, "vertices 2"],
+        depth: Float32[np.ndarray, "vertices"],
+        side: int,
+    ) -> Float32[np.ndarray, "side side 2"]:
+        """Return where in the photo each pixel of a picture of `side` comes from, in photo pixels.
+
+        Args:
+            reference: the portrait the sheet was built for.
+            points: posed vertices in pixels of the full picture.
+            depth: their depth in metres.
+            side: side of the map; less than the picture's is enough, the sheet is smooth.
+        """
+        moved = np.concatenate([points - reference.points, depth[:, None]], 1)
+        nails = np.einsum("nk,nkc->nc", self.weights, moved[self.corners])
+        motion = np.empty((len(self.nodes), 3), np.float32)
+        motion[self.nailed] = nails
+        motion[self.free] = self.follow @ nails[self.rim]
+        scale = np.float32(side / self.side)
+        placed = (self.nodes + motion[:, :2]) * scale
+        fragments = CpuRasterizer().rasterize(placed, np.maximum(motion[:, 2], 0.05), self.quads, side, side)
+        return interpolate(fragments, self.quads, self.nodes)
+
+
+def _quads(count: int) -> Int32[np.ndarray, "triangles 3"]:
+    first = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
+    upper = np.stack([first, first + 1, first + count], 1)
+    lower = np.stack([first + 1, first + count + 1, first + count], 1)
+    return np.concatenate([upper, lower]).astype(np.int32)
+
+
+def _follow(
+    count: int, nailed: Bool[np.ndarray, "nodes"]
+) -> tuple[Int64[np.ndarray, "rim"], Float32[np.ndarray, "free rim"]]:
+    """Solve Laplace's equation on the grid with the nails given."""
+    index = np.arange(count * count).reshape(count, count)
+    pairs = np.concatenate(
+        [
+            np.stack([index[:, :-1], index[:, 1:]], -1).reshape(-1, 2),
+            np.stack([index[:-1], index[1:]], -1).reshape(-1, 2),
+        ]
+    )
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    links = csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (count**2, count**2))
+    laplace = diags(np.asarray(links.sum(1)).ravel()) - links
+    free = ~nailed
+    coupling = -laplace[free][:, nailed]
+    rim = np.flatnonzero(np.asarray(np.abs(coupling).sum(0)).ravel() > 0)
+    follow = splu(laplace[free][:, free].tocsc()).solve(coupling[:, rim].toarray())
+    return rim, follow.astype(np.float32)
