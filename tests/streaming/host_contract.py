@@ -1,0 +1,86 @@
+"""What every `Host` and `Partner` must do; a test gives a host and takes the whole suite."""
+
+import asyncio
+import itertools
+
+import numpy as np
+import pytest
+
+from engine.packets import MEDIA_SAMPLES_PER_FRAME
+from streaming.contract import Caption, Host, Partner
+
+PATIENCE_S = 30.0
+
+
+async def check_host(host: Host) -> None:
+    """Meet the default avatar, talk to it, leave, and close the host."""
+    cards = host.avatars()
+    assert len({card.name for card in cards}) == len(cards) >= 1
+    with pytest.raises(KeyError):
+        await host.welcome("nobody of this name")
+    partner = await host.welcome(cards[0].name)
+    await check_packets(partner)
+    await check_typed_turn(partner)
+    await check_leaving(partner)
+    await host.aclose()
+    await host.aclose()
+
+
+async def check_packets(partner: Partner) -> None:
+    """Packets follow each other without a gap, each with its 40 ms of sound."""
+    packets = [packet async for packet in _take(partner.packets(), 5)]
+    assert [b.index - a.index for a, b in itertools.pairwise(packets)] == [1] * 4
+    for packet in packets:
+        assert packet.pcm.shape == (MEDIA_SAMPLES_PER_FRAME,)
+        assert packet.picture.shape == packets[0].picture.shape
+        assert packet.picture.dtype == np.uint8
+
+
+async def check_typed_turn(partner: Partner) -> None:
+    """A typed turn is captioned, then answered by a final caption of the avatar; microphones never block."""
+    partner.push_audio(np.zeros(960, np.int16), 48_000)
+    partner.push_text("hello")
+    pump = asyncio.create_task(_consume(partner))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            spoken = await _until_answered(partner)
+    finally:
+        pump.cancel()
+        await asyncio.wait([pump])
+    assert [c.text for c in spoken if c.who == "visitor"][-1] == "hello"
+    assert all(np.isfinite(value) for value in partner.stats().values())
+
+
+async def check_leaving(partner: Partner) -> None:
+    """Leaving twice is safe, and ends what the room reads."""
+    await partner.aclose()
+    await partner.aclose()
+    async with asyncio.timeout(PATIENCE_S):
+        async for _ in partner.packets():
+            pytest.fail("a packet after leaving")
+        async for _ in partner.events():
+            pass
+
+
+async def _take(packets, count):
+    taken = 0
+    async for packet in packets:
+        yield packet
+        taken += 1
+        if taken == count:
+            return
+
+
+async def _consume(partner: Partner) -> None:
+    async for _ in partner.packets():
+        pass
+
+
+async def _until_answered(partner: Partner) -> list[Caption]:
+    captions: list[Caption] = []
+    async for event in partner.events():
+        if isinstance(event, Caption):
+            captions.append(event)
+            if event.who == "avatar" and event.final:
+                break
+    return captions
