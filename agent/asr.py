@@ -43,13 +43,13 @@ class AsrConfig(BaseModel):
     compute_type: str = "int8"
     """CTranslate2's arithmetic: int8, int8_float16, float16, float32."""
     device: str = "cpu"
-    threads: int = Field(2, ge=1)
+    threads: int = Field(default=2, ge=1)
     """CPU threads at work while somebody's words are recognised."""
-    beam_size: int = Field(1, ge=1)
+    beam_size: int = Field(default=1, ge=1)
     """Hypotheses kept while decoding; 1 is fastest."""
-    max_no_speech: float = Field(0.6, gt=0, le=1)
+    max_no_speech: float = Field(default=0.6, gt=0, le=1)
     """A passage more probably without speech than this is dropped when it is also unlikely."""
-    min_logprob: float = Field(-1.0, le=0)
+    min_logprob: float = Field(default=-1.0, le=0)
     """Mean log-probability of a token below which a passage is unlikely."""
 
 
@@ -96,6 +96,20 @@ class ScriptedAsr:
         if isinstance(line, AsrError):
             raise line
         return Transcript(line, "en")
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+
+class NoAsr:
+    """An `Asr` for a machine without a recogniser: every utterance fails with the same explanation."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def transcribe(self, pcm: Float32[np.ndarray, "samples"]) -> Transcript:
+        """Raise `AsrError`."""
+        raise AsrError(self._why)
 
     async def aclose(self) -> None:
         """Nothing to free."""

@@ -10,7 +10,7 @@ the session at once, ends the turn, and leaves in the history what was really he
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,10 +57,18 @@ class Senses:
 class Conversation:
     """The avatar's side of one visit; a `streaming.contract.Partner`. Make it inside a running loop.
 
-    Owns its session and closes it; the models in `senses` belong to the host.
+    Owns its session and closes it; the models in `senses` belong to the host, which hears through `on_close`
+    that the visit is over.
     """
 
-    def __init__(self, session: Session, senses: Senses, config: ConversationConfig) -> None:
+    def __init__(
+        self,
+        session: Session,
+        senses: Senses,
+        config: ConversationConfig,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_close = on_close
         self._session = session
         self._senses = senses
         self._config = config
@@ -86,6 +94,10 @@ class Conversation:
     def events(self) -> AsyncIterator[RoomEvent]:
         """Yield what the page should know; see `Partner`."""
         return aiter(self._outbox)
+
+    def tell(self, event: RoomEvent) -> None:
+        """Let the page know something from outside the conversation."""
+        self._outbox.put(event)
 
     def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
         """Take the visitor's microphone; see `Partner`."""
@@ -130,6 +142,7 @@ class Conversation:
             self._idle_timer.cancel()
         self._outbox.close()
         await self._session.aclose()
+        self._on_close()
 
     async def _listen(self) -> None:
         """Handle what arrives, in order; a failure is told and does not end the visit."""

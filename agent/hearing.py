@@ -25,9 +25,9 @@ class HearingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pre_roll_ms: int = Field(300, ge=0)
+    pre_roll_ms: int = Field(default=300, ge=0)
     """Sound kept from before speech was noticed, so that no first consonant is lost."""
-    max_utterance_s: float = Field(28.0, gt=1, le=30)
+    max_utterance_s: float = Field(default=28.0, gt=1, le=30)
     """Longest utterance; Whisper reads 30 s at once."""
 
 

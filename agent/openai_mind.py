@@ -38,15 +38,15 @@ class OpenAIMindConfig(BaseModel):
     """Environment: VISAVIS_LLM_MODEL."""
     api_key: SecretStr = SecretStr("")
     """Sent as a bearer token when not empty. Environment: VISAVIS_LLM_API_KEY."""
-    temperature: float = Field(0.7, ge=0, le=2)
-    max_tokens: int = Field(200, ge=1)
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    max_tokens: int = Field(default=200, ge=1)
     """Longest answer, in tokens."""
-    connect_timeout_s: float = Field(5.0, gt=0)
-    token_timeout_s: float = Field(30.0, gt=0)
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    token_timeout_s: float = Field(default=30.0, gt=0)
     """Longest wait for the first token, and between two."""
-    retries: int = Field(2, ge=0)
+    retries: int = Field(default=2, ge=0)
     """Further tries, only while no token has come."""
-    retry_delay_s: float = Field(0.5, ge=0)
+    retry_delay_s: float = Field(default=0.5, ge=0)
     """Wait before the first further try; doubles each time."""
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request, for what one endpoint knows and others do not."""

@@ -25,7 +25,7 @@ class PersonaConfig(BaseModel):
     """System prompt; {name} is the avatar's title."""
     examples: tuple[Example, ...] = ()
     """Exchanges shown to the model as if they had happened; small models imitate better than they obey."""
-    apology: str = Field("Sorry, I lost my train of thought. Could you say that again?", min_length=1)
+    apology: str = Field(default="Sorry, I lost my train of thought. Could you say that again?", min_length=1)
     """Said when the mind fails."""
 
 

@@ -24,11 +24,11 @@ class PiperConfig(BaseModel):
 
     model: str = "piper_joe"
     """Bundled voice's name, or path of a Piper .onnx file with its .onnx.json beside it."""
-    speed: float = Field(1.0, ge=0.5, le=2.0)
+    speed: float = Field(default=1.0, ge=0.5, le=2.0)
     """Factor on the speaking rate."""
-    speaker: int | None = Field(None, ge=0)
+    speaker: int | None = Field(default=None, ge=0)
     """Number of the speaker, for voices with several."""
-    threads: int = Field(2, ge=1)
+    threads: int = Field(default=2, ge=1)
     """CPU threads at work while a piece is made."""
 
 

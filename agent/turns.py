@@ -32,12 +32,12 @@ class ConversationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    idle_after_s: float = Field(30.0, gt=0)
+    idle_after_s: float = Field(default=30.0, gt=0)
     """Silence after which the avatar stops attending."""
-    ahead_s: float = Field(4.0, gt=0)
+    ahead_s: float = Field(default=4.0, gt=0)
     """Speech that is made ahead of what is heard."""
-    history_chars: int = Field(4000, ge=200)
-    """How much of the conversation the mind is shown; 4,000 characters are about 1,000 tokens."""
+    history_chars: int = Field(default=1600, ge=200)
+    """How much of the conversation the mind is shown; 1,600 characters are about 400 tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,15 @@ class VadConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability from which a window starts speech."""
-    release_threshold: float = Field(0.35, gt=0, lt=1)
+    release_threshold: float = Field(default=0.35, gt=0, lt=1)
     """Probability below which a window counts as silence once speech has started."""
-    min_speech_ms: int = Field(96, ge=32)
+    min_speech_ms: int = Field(default=96, ge=32)
     """Speech this long is believed; shorter clicks are forgotten."""
-    pause_ms: int = Field(200, ge=32)
+    pause_ms: int = Field(default=200, ge=32)
     """Silence after which recognition may start on suspicion."""
-    min_silence_ms: int = Field(480, ge=64)
+    min_silence_ms: int = Field(default=480, ge=64)
     """Silence that ends the turn."""
 
     @model_validator(mode="after")

@@ -69,6 +69,23 @@ def spread_words(words: Sequence[str], duration_s: float) -> tuple[Word, ...]:
     return tuple(Word(word, float(start), float(end)) for word, start, end in spans)
 
 
+class SilentVoice:
+    """A `Voice` for a machine without one: as much silence as reading the text takes, for captions' sake."""
+
+    SAMPLE_RATE_HZ: Final = 16_000
+    LETTER_S: Final = 0.06
+
+    async def speak(self, text: str) -> AsyncGenerator[SpokenPiece, None]:
+        """Yield one silent piece."""
+        duration_s = len(text) * self.LETTER_S
+        pcm = np.zeros(round(duration_s * self.SAMPLE_RATE_HZ), np.int16)
+        words = spread_words(text.split(), duration_s)
+        yield SpokenPiece(pcm, self.SAMPLE_RATE_HZ, (Phone("SIL", 0.0, duration_s),), words)
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+
 class ToneVoice:
     """Fake `Voice`: each letter is a tone of 60 ms; every word is a piece, a pause of 60 ms after it.
 

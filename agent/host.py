@@ -1,0 +1,151 @@
+"""Receives visitors: one set of models for all, one session and one conversation for each."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Self
+
+from agent.config import Config
+from agent.conversation import Conversation, Senses
+from agent.faculties import Faculties, load_faculties, warm_up
+from agent.hearing import Hearing
+from agent.history import History
+from agent.persona import opening
+from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.vad import SpeechDetector
+from engine.admission import Admission, AdmissionRefusedError
+from engine.clock import LoopClock
+from engine.compute import ThreadCompute
+from engine.session import Session
+from models.home import avatars_root
+from models.motion.rules import RuleMotion
+from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
+
+_log = logging.getLogger(__name__)
+
+Report = Callable[[str, float], None]
+
+
+class ConversationHost:
+    """A `streaming.contract.Host`. Make it with `await ConversationHost.open(config)`."""
+
+    def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf = warped_portrait) -> None:
+        self._config = config
+        self._faculties = faculties
+        self._portraits = Portraits(avatars_root(), config.picture_size, picture_of)
+        self._admission = Admission(config.admission)
+        self._compute = ThreadCompute()
+        self._visits: set[Conversation] = set()
+        self._received = 0
+
+    @classmethod
+    async def open(cls, config: Config, report: Report = lambda stage, fraction: None) -> Self:
+        """Load everything, make the default avatar when it is missing, and warm up.
+
+        Args:
+            config: all settings.
+            report: told what is being done, and the fraction done of it.
+
+        Raises:
+            MindError: when there is nobody to think.
+            AvatarNotFoundError: when `config.avatar` is not there.
+        """
+        report("Loading voice, recogniser and mind", 0.0)
+        host = cls(config, await load_faculties(config))
+        try:
+            await host._prepare(report)
+        except BaseException:
+            await host.aclose()
+            raise
+        return host
+
+    def avatars(self) -> list[AvatarCard]:
+        """Return the avatars one can meet; see `Host`."""
+        return self._portraits.cards(self._config.avatar)
+
+    async def welcome(self, avatar: str) -> Conversation:
+        """Open a visit; see `Host`."""
+        try:
+            place = self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+        try:
+            picture = await self._portraits.picture(avatar)
+            self._received += 1
+            session = Session(
+                RuleMotion(),
+                picture,
+                clock=LoopClock(),
+                compute=self._compute,
+                config=self._config.session,
+                seed=self._received,
+            )
+            place.frame_cost_s = session.frame_cost_s
+        except BaseException:
+            place.leave()
+            raise
+
+        def left() -> None:
+            self._visits.discard(visit)
+            place.leave()
+
+        visit = Conversation(session, self._senses(avatar), self._config.conversation, left)
+        self._visits.add(visit)
+        for lack in self._faculties.lacks:
+            visit.tell(Notice("warning", lack))
+        return visit
+
+    def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+        """Make an avatar; see `Host`."""
+        return self._portraits.make(name, photo)
+
+    def stats(self) -> dict[str, float]:
+        """Return how busy the machine is, by name with its unit as suffix."""
+        return {**self._admission.stats(), **self._compute.stats()}
+
+    async def aclose(self) -> None:
+        """End every visit and free what the host holds. Safe to call twice."""
+        for visit in tuple(self._visits):
+            await visit.aclose()
+        await self._faculties.aclose()
+        await self._compute.aclose()
+
+    def _senses(self, avatar: str) -> Senses:
+        """Return what one visit hears, thinks and speaks with."""
+        config, shared = self._config, self._faculties
+        title = next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
+        return Senses(
+            Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
+            shared.asr,
+            shared.mind,
+            shared.voice,
+            History(opening(config.persona, title), config.conversation.history_chars),
+            config.persona.apology,
+        )
+
+    async def _prepare(self, report: Report) -> None:
+        """Make what is missing and use everything once."""
+        from models.portrait.create import DEFAULT_NAME
+
+        if self._config.avatar == DEFAULT_NAME:
+            loop = asyncio.get_running_loop()
+
+            def report_avatar(stage: str, fraction: float) -> None:
+                loop.call_soon_threadsafe(report, f"Avatar: {stage}", fraction)
+
+            await self._portraits.make_default(report_avatar)
+        report("Warming up", 0.0)
+        await warm_up(self._faculties, self._config)
+        report("Warming up", 0.5)
+        await self._rehearse()
+        report("Ready", 1.0)
+
+    async def _rehearse(self) -> None:
+        """Draw a second of pictures, which compiles and caches what drawing needs."""
+        visit = await self.welcome(self._config.avatar)
+        try:
+            packets = visit.packets()
+            for _ in range(25):
+                await anext(packets)
+        finally:
+            await visit.aclose()

@@ -1,0 +1,101 @@
+"""`serve`: a host and its room server, from the first loaded model to the last closed visit."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from agent.config import Config
+from agent.host import ConversationHost, Report
+from streaming.config import RoomConfig
+from streaming.server import room_server, served_port
+
+_log = logging.getLogger(__name__)
+
+_POLL_S: Final = 0.02
+
+
+def serve(
+    config: Config, ready: Callable[[str], None], report: Report = lambda stage, fraction: None
+) -> None:
+    """Open a room and keep it until SIGINT or SIGTERM.
+
+    Args:
+        config: all settings.
+        ready: called with the page's link once visitors can come.
+        report: told what is being done before that, and the fraction done of it.
+
+    Raises:
+        MindError: when there is nobody to think.
+        OSError: when the address or port cannot be listened on.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signalled(config, ready, report))
+
+
+async def serve_room(config: Config, ready: Callable[[str], None], report: Report) -> None:
+    """Open a room and keep it until cancelled; everything is closed then."""
+    # The port comes first: that it is taken should be known before models are loaded.
+    with _listen(config.room) as listener:
+        async with aclosing(await ConversationHost.open(config, report)) as host:
+            server = room_server(host, config.room)
+            serving = asyncio.create_task(server.serve([listener]), name="room server")
+            try:
+                await _started(server, serving)
+                ready(link(config.room, served_port(server)))
+                await asyncio.wait([serving])
+            finally:
+                server.should_exit = True
+                await asyncio.wait([serving])
+
+
+def link(room: RoomConfig, port: int) -> str:
+    """Return the address of the page, with the token where one is needed."""
+    host = "127.0.0.1" if room.host in ("0.0.0.0", "::", "") else room.host
+    place = f"[{host}]" if ":" in host else host
+    token = room.bearer_token
+    return f"http://{place}:{port}/" + (f"#token={token.get_secret_value()}" if token is not None else "")
+
+
+async def _until_signalled(config: Config, ready: Callable[[str], None], report: Report) -> None:
+    room: asyncio.Task[Any]
+
+    def open_for_visitors(address: str) -> None:
+        # The server has set handlers of its own when it started; ours close the host too.
+        _on_signals(room.cancel)
+        ready(address)
+
+    room = asyncio.create_task(serve_room(config, open_for_visitors, report), name="room")
+    _on_signals(room.cancel)
+    try:
+        await room
+    except asyncio.CancelledError:
+        _log.info("the room is closed")
+
+
+def _on_signals(stop: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _listen(room: RoomConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in room.host else socket.AF_INET
+    try:
+        return socket.create_server((room.host, room.port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"cannot listen at {room.host} port {room.port}: {error.strerror}; choose another with --port"
+        ) from error
+
+
+async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        await asyncio.wait([serving], timeout=_POLL_S)
+        if serving.done():
+            raise RuntimeError("the room server ended before it began") from serving.exception()
