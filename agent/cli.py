@@ -1,16 +1,18 @@
 """`visavis`: the commands. What is heavy is imported inside them, so that `--help` comes at once."""
 
 import json
+import os
 import pkgutil
 import runpy
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final, TextIO
 
 import typer
 from rich.console import Console
@@ -18,10 +20,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from models.home import avatars_root
-
-if TYPE_CHECKING:
-    pass
+from models.home import avatars_root, home
 
 MARKS: Final = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "missing": "[red]✗[/]"}
 
@@ -99,9 +98,27 @@ def options(
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """Show a bar; yields a function that takes what is being done and the fraction done, 0..1."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as bar:
-        task = bar.add_task("…", total=1.0)
+    with _screen() as screen, Progress(*columns, console=Console(file=screen)) as bar:
+        task = bar.add_task("Starting", total=1.0)
         yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+
+
+@contextmanager
+def _screen() -> Iterator[TextIO]:
+    """Yield standard error for ourselves, and send what native libraries write there into a log file.
+
+    MediaPipe and TensorFlow Lite log past Python's streams and would tear the bar apart.
+    """
+    log = home() / "libraries.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    with os.fdopen(os.dup(2), "w") as screen, log.open("w") as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield screen
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen.fileno(), 2)
 
 
 ConfigOption = Annotated[
@@ -120,13 +137,32 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Open a room and print its link."""
-    raise NotImplementedError
+    from agent.config import load_config
+    from agent.serve import serve as serve_room
+
+    chosen = load_config(config)
+    room = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
+    chosen = chosen.model_copy(
+        update={"avatar": avatar or chosen.avatar, "room": chosen.room.model_copy(update=room)}
+    )
+    with ExitStack() as until_ready:
+        progress = until_ready.enter_context(_progress())
+
+        def ready(link: str) -> None:
+            until_ready.close()
+            out.print(f"\nMeet [bold]{chosen.avatar}[/] at [bold cyan]{link}[/]\n(Ctrl-C closes the room)")
+            if open_page:
+                webbrowser.open(link)
+
+        serve_room(chosen.with_mind(mind) if mind else chosen, ready, progress)
 
 
 @app.command()
 def render(
     text: Annotated[str | None, typer.Option(help="What to say.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="A recording to say instead.", exists=True, dir_okay=False)] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="A recording to say instead.", exists=True, dir_okay=False)
+    ] = None,
     avatar: AvatarOption = None,
     to: Annotated[Path, typer.Option("--out", help="The mp4 file to write.")] = Path("out.mp4"),
     seed: Annotated[int, typer.Option(help="Another seed, other blinks and nods.")] = 0,
@@ -138,7 +174,7 @@ def render(
 
 @avatars.command()
 def create(
-    photo: Annotated[Path, typer.Argument(help="One person, seen from the front.", exists=True, dir_okay=False)],
+    photo: Annotated[Path, typer.Argument(help="One person from the front.", exists=True, dir_okay=False)],
     name: Annotated[str, typer.Option(help="Short name: letters, digits, - and _.")],
     title: Annotated[
         str | None, typer.Option(help="Name to show; made from the short one by default.")
