@@ -1,5 +1,6 @@
 """`visavis`: the commands. What is heavy is imported inside them, so that `--help` comes at once."""
 
+import asyncio
 import json
 import os
 import pkgutil
@@ -9,10 +10,11 @@ import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 from rich.console import Console
@@ -21,6 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from models.home import avatars_root, home
+
+if TYPE_CHECKING:
+    from agent.config import Config
 
 MARKS: Final = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "missing": "[red]✗[/]"}
 
@@ -137,14 +142,12 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Open a room and print its link."""
-    from agent.config import load_config
     from agent.serve import serve as serve_room
 
-    chosen = load_config(config)
+    chosen = _configured(config, avatar)
     room = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
-    chosen = chosen.model_copy(
-        update={"avatar": avatar or chosen.avatar, "room": chosen.room.model_copy(update=room)}
-    )
+    chosen = chosen.model_copy(update={"room": chosen.room.model_copy(update=room)})
+    chosen = chosen.with_mind(mind) if mind else chosen
     with ExitStack() as until_ready:
         progress = until_ready.enter_context(_progress())
 
@@ -154,7 +157,7 @@ def serve(
             if open_page:
                 webbrowser.open(link)
 
-        serve_room(chosen.with_mind(mind) if mind else chosen, ready, progress)
+        serve_room(chosen, ready, progress)
 
 
 @app.command()
@@ -169,7 +172,33 @@ def render(
     config: ConfigOption = "default",
 ) -> None:
     """Render text or a recording to an mp4 file."""
-    raise NotImplementedError
+    from agent.render import render_audio, render_text
+    from models.motion.frame import FPS
+
+    if text is not None and audio is None:
+        work = partial(render_text, text=text)
+    elif audio is not None and text is None:
+        work = partial(render_audio, recording=audio)
+    else:
+        raise typer.BadParameter("give either --text or --audio")
+    chosen = _configured(config, avatar)
+    with _progress() as progress:
+        done = asyncio.run(work(chosen, out=to, seed=seed, progress=progress))
+    out.print(f"{to}: {done.frames / FPS:.1f} s of video")
+
+
+def _configured(name: str, avatar: str | None) -> "Config":
+    """Return the settings, with another avatar when one is asked for and there."""
+    from agent.config import load_config
+    from models.avatar import load_avatar
+    from models.portrait.create import DEFAULT_NAME
+
+    config = load_config(name)
+    if avatar is None:
+        return config
+    if avatar != DEFAULT_NAME:
+        load_avatar(avatars_root() / avatar)
+    return config.model_copy(update={"avatar": avatar})
 
 
 @avatars.command()
