@@ -79,9 +79,13 @@ def _shape_space(model: Any, seed: int) -> _Basis:
 
 
 def _expressions(model: Any) -> Float32[np.ndarray, "52 vertices 3"]:
+    """Facial actions without what they do to the eyeballs: those turn about their joints instead."""
     labels = list(model.blendshape_labels)
     rows = [labels.index(f"facial_action:{name}") for name in EXPRESSIONS]
-    return _upright(model.blendshapes[rows].numpy()).astype(np.float32)
+    moved = _upright(model.blendshapes[rows].numpy()).astype(np.float32)
+    eyes = np.isin(_regions(model), (Region.EYE_LEFT, Region.EYE_RIGHT))
+    moved[:, np.unique(model.faces.numpy()[eyes])] = 0
+    return moved
 
 
 def _weights(model: Any) -> Float32[np.ndarray, "vertices joints"]:

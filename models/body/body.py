@@ -114,11 +114,19 @@ def joint_rotations(
     Residuals are added as axis-angle vectors, which is exact where the reference is small, as it is in a
     portrait.
     """
-    rotations = reference.copy()
+    rotations = gazing_rotations(motion.expression, reference)
     rotations[_MOVED] += motion.rotations
     for hand, sign in ((0, 1.0), (1, -1.0)):
         rotations[_FINGERS[hand], 2] -= sign * motion.curls[hand][:, None] / 3
-    look = motion.expression[_LOOKS]
+    return rotations
+
+
+def gazing_rotations(
+    expression: Float32[np.ndarray, "52"], reference: Float32[np.ndarray, "joints 3"]
+) -> Float32[np.ndarray, "joints 3"]:
+    """Return the reference pose with the eyeballs turned by the `eyeLook…` weights."""
+    rotations = reference.copy()
+    look = expression[_LOOKS]
     for eye, outward in ((0, 1.0), (1, -1.0)):
         rotations[_EYES[eye], 1] += outward * GAZE_RAD[0] * (look[eye, 0] - look[eye, 1])
         rotations[_EYES[eye], 0] += GAZE_RAD[1] * (look[eye, 2] - look[eye, 3])

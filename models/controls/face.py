@@ -21,6 +21,10 @@ OVAL: Final = (
 """Landmarks around the face, in order."""
 FADE: Final = (0.01, 0.08)
 """Between these distances inside the oval, over the face's height, the face takes over from the sheet."""
+OCCLUDERS: Final = 0.18
+"""Skin this far outside the oval, over the face's height, still hides the mouth's lining behind it."""
+LIP_SHADOW: Final = 0.018
+"""How far the lips' shadow reaches into the mouth, over the face's height."""
 INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
 SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
 """How a pixel is coloured."""
@@ -64,14 +68,18 @@ class FaceLayer:
     eyes: Float32[np.ndarray, "2 texels texels 3"]
     light: float
     """Brightness of the face against an average one."""
+    face_px: float
+    """Height of the face in the photo."""
 
     @classmethod
     def build(cls, reference: Reference) -> Self:
         """Collect the face's triangles, colours and blend weights."""
         body = reference.body
-        share = _share(reference)
+        inside = _inside_oval(reference)
+        share = np.clip((inside - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
+        share = (share * share * (3 - 2 * share)).astype(np.float32)
         keep = np.isin(body.regions, INSIDE) | (
-            (body.regions == Region.HEAD) & (share[body.triangles].max(1) > 0)
+            (body.regions == Region.HEAD) & (inside[body.triangles].max(1) > -OCCLUDERS)
         )
         used = np.unique(body.triangles[keep])
         number = np.zeros(len(body.mean), np.int32)
@@ -94,6 +102,7 @@ class FaceLayer:
             np.zeros((reference.avatar.side, reference.avatar.side, 4), np.float32),
             np.stack([Eye.build(reference, r).texture for r in (Region.EYE_RIGHT, Region.EYE_LEFT)]),
             _light(reference),
+            reference.face_px,
         )
         layer._photograph(reference)
         return layer
@@ -106,10 +115,11 @@ class FaceLayer:
         )
         self.photo[:] = points
         fragments = CpuRasterizer().rasterize(points, depth, self.triangles, side, side)
-        shown = (fragments.triangle >= 0) & (self.kinds[fragments.triangle] >= CAVITY)
-        core = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+        kinds = np.where(fragments.triangle >= 0, self.kinds[fragments.triangle], SKIN)
+        teeth = cv2.erode((kinds == TEETH).astype(np.uint8), np.ones((3, 3), np.uint8))
+        shown = (teeth | np.isin(kinds, (EYE_RIGHT, EYE_LEFT))).astype(np.float32)
         self.inside[..., :3] = reference.avatar.reference
-        self.inside[..., 3] = cv2.GaussianBlur(core, (0, 0), 1.2)
+        self.inside[..., 3] = np.clip(2.2 * cv2.GaussianBlur(shown, (0, 0), 0.8) - 0.6, 0, 1)
 
     def place(
         self,
@@ -143,25 +153,40 @@ class FaceLayer:
         source = np.zeros((height, width, 2), np.float32)
         skin = np.zeros((height, width), np.float32)
         paint = np.zeros((height, width, 3), np.float32)
-        painted = np.zeros((height, width), np.float32)
+        painted, mouth = np.zeros((2, height, width), np.float32)
         _shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
-            self.attributes, self.inside, self.eyes, np.float32(self.light), source, skin, paint, painted,
+            self.attributes, self.inside, self.eyes, np.float32(self.light), source, skin, paint, painted, mouth,
         )  # fmt: skip
+        self._shadow(paint, mouth)
         soft = cv2.GaussianBlur(painted, (3, 3), 0.6)
         paint = cv2.GaussianBlur(paint, (3, 3), 0.6) / np.maximum(soft, 1e-4)[..., None]
         return FacePixels(int(low[0]), int(low[1]), source, skin, paint, soft)
 
+    def _shadow(
+        self, paint: Float32[np.ndarray, "height width 3"], mouth: Float32[np.ndarray, "height width"]
+    ) -> None:
+        """Darken the mouth towards the lips: little light enters a narrow opening."""
+        rows, columns = np.flatnonzero(mouth.max(1)), np.flatnonzero(mouth.max(0))
+        if len(rows) == 0:
+            return
+        reach = LIP_SHADOW * self.face_px
+        pad = int(2 * reach) + 1
+        box = np.s_[
+            max(rows[0] - pad, 0) : rows[-1] + pad + 1, max(columns[0] - pad, 0) : columns[-1] + pad + 1
+        ]
+        depth = cv2.GaussianBlur(mouth[box], (0, 0), reach)
+        paint[box] *= 1 - mouth[box][..., None] * np.clip(1 - 1.25 * depth, 0, 0.75)[..., None]
 
-def _share(reference: Reference) -> Float32[np.ndarray, "vertices"]:
-    """How much each vertex belongs to the face, by its distance inside the oval; 0 for the back of the head."""
+
+def _inside_oval(reference: Reference) -> Float32[np.ndarray, "vertices"]:
+    """Distance of each vertex inside the face's oval, over the face's height; -1 for the back of the head."""
     oval = reference.avatar.marks[list(OVAL)].astype(np.float32)
-    inside = np.array(
+    distance = np.array(
         [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in reference.points], np.float32
     )
-    share = np.clip((inside / reference.face_px - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
     front = reference.identity.rest[:, 2] > reference.identity.joints[RIG_INDEX["head"], 2]
-    return (share * share * (3 - 2 * share) * front).astype(np.float32)
+    return np.where(front, distance / reference.face_px, np.float32(-1))
 
 
 def _mark_insides(
@@ -193,11 +218,11 @@ def _light(reference: Reference) -> float:
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
     triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, light,  # noqa: ANN001
-    source, skin, paint, painted,  # noqa: ANN001
+    source, skin, paint, painted, mouth,  # noqa: ANN001
 ):  # fmt: skip
     height, width = triangle.shape
-    side = inside.shape[0]
     texels = eyes.shape[1]
+    photo_here = np.zeros(4, np.float32)
     for y in range(height):
         for x in range(width):
             t = triangle[y, x]
@@ -220,13 +245,14 @@ def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 u = (a0 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 _sample(eyes[kind - 1], u, v, paint[y, x])
+            else:
+                _mouth(kind, a0, a1, a2, light, paint[y, x])
+                mouth[y, x] = 1.0
+            if kind == CAVITY or kind == TONGUE:  # noqa: PLR1714  numba has no tuple membership
                 continue
-            _mouth(kind, a0, a1, a2, light, paint[y, x])
-            px = min(max(int(sx), 0), side - 1)
-            py = min(max(int(sy), 0), side - 1)
-            shown = inside[py, px, 3]
+            _sample(inside, sx - 0.5, sy - 0.5, photo_here)
             for c in range(3):
-                paint[y, x, c] += shown * (inside[py, px, c] - paint[y, x, c])
+                paint[y, x, c] += photo_here[3] * (photo_here[c] - paint[y, x, c])
 
 
 @njit(cache=True, nogil=True)
@@ -235,7 +261,7 @@ def _sample(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001
     u, v = min(max(u, 0.0), last - 1e-3), min(max(v, 0.0), last - 1e-3)
     x, y = int(u), int(v)
     fx, fy = u - x, v - y
-    for c in range(3):
+    for c in range(texture.shape[2]):
         top = texture[y, x, c] * (1 - fx) + texture[y, x + 1, c] * fx
         low = texture[y + 1, x, c] * (1 - fx) + texture[y + 1, x + 1, c] * fx
         out[c] = top * (1 - fy) + low * fy

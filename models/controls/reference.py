@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from scipy.interpolate import RBFInterpolator
 
 from models.avatar import Avatar
-from models.body.body import BodyModel, Identity, shared_body
+from models.body.body import BodyModel, Identity, gazing_rotations, shared_body
 from models.body.rig import RIG_INDEX
 from models.camera import project
 from models.controls.raster import CpuRasterizer, Fragments
@@ -54,7 +54,7 @@ def open_reference(avatar: Avatar) -> Reference:
     """Pose the body as in the photo, close the landmark residual, and rasterise."""
     body, fit = shared_body(), avatar.fit
     identity = body.identity(fit.shape)
-    vertices = identity.pose(fit.expression, fit.rotations)
+    vertices = identity.pose(fit.expression, gazing_rotations(fit.expression, fit.rotations))
     points, depth = project(vertices, fit.translation, fit.focal_px, avatar.side)
     face_px = float(np.linalg.norm(avatar.marks[FOREHEAD] - avatar.marks[CHIN]))
     residual = _residual(avatar, identity, points, face_px)

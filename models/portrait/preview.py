@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from models.avatar import Avatar
-from models.body.body import shared_body
+from models.body.body import gazing_rotations, shared_body
 from models.camera import project
 from models.controls.raster import CpuRasterizer
 
@@ -12,7 +12,7 @@ from models.controls.raster import CpuRasterizer
 def draw_preview(avatar: Avatar) -> UInt8[np.ndarray, "side width 3"]:
     """Return photo and shaded mesh side by side, RGB."""
     body, fit, side = shared_body(), avatar.fit, avatar.side
-    vertices = body.identity(fit.shape).pose(fit.expression, fit.rotations)
+    vertices = body.identity(fit.shape).pose(fit.expression, gazing_rotations(fit.expression, fit.rotations))
     points, depth = project(vertices, fit.translation, fit.focal_px, side)
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, side, side)
     a, b, c = (vertices[body.triangles[:, corner]] for corner in range(3))
