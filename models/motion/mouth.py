@@ -48,10 +48,14 @@ class MouthState:
 
 def init_mouth() -> MouthState:
     """Return a closed mouth."""
+    nothing = np.zeros(len(EXPRESSIONS), np.float32)
+    return MouthState(LipsState(), _nothing_heard(), nothing, nothing)
+
+
+def _nothing_heard() -> Float32[np.ndarray, "15"]:
     rest = np.zeros(len(VISEMES), np.float32)
     rest[VISEMES.index("sil")] = 1.0
-    nothing = np.zeros(len(EXPRESSIONS), np.float32)
-    return MouthState(LipsState(), rest, nothing, nothing)
+    return rest
 
 
 def move_mouth(
@@ -70,12 +74,13 @@ def move_mouth(
         style: Whose mouth it is.
         state: The mouth so far.
     """
-    lips, heard = state.lips, listen(window, prosody.loudness if utterance.segment else 0.0, state.heard)
+    lips, heard = state.lips, _nothing_heard()
     target = np.zeros(len(EXPRESSIONS), np.float32)
     if utterance.segment and utterance.phones is not None:
         visemes, lips = visemes_at(utterance.phones, utterance.frame, utterance.segment, lips)
         target = _articulate(visemes, prosody.vigour, style)
     elif utterance.segment:
+        heard = listen(window, prosody.loudness, state.heard)
         target = _articulate(heard, prosody.vigour, style)
     source = (utterance.segment, utterance.phones is not None)
     corrected = lips.block == state.lips.block and lips.phones != state.lips.phones
