@@ -9,6 +9,7 @@ import { wait } from "./dom.js";
 const GATHER_LOCAL_MS = 150;
 const GATHER_SERVERS_MS = 2500;
 const INTERRUPTED_MS = 4000;
+const UNSENT_MAX = 20;
 
 export class Call extends EventTarget {
   constructor(avatar, settings) {
@@ -18,6 +19,7 @@ export class Call extends EventTarget {
     this.phase = "new";
     this.visit = null;
     this.rttMs = null;
+    this.unsent = [];
   }
 
   /** Connect. The microphone may come later, see `setMicrophone`: nobody waits for a permission prompt. */
@@ -59,9 +61,12 @@ export class Call extends EventTarget {
     await this.sound.sender.replaceTrack(track);
   }
 
+  /** Send a message, or keep it until the channel opens. Returns false when there is no use in waiting. */
   send(message) {
-    if (this.channel?.readyState !== "open") return false;
-    this.channel.send(JSON.stringify(message));
+    const state = this.channel?.readyState;
+    if (state === "open") this.channel.send(JSON.stringify(message));
+    else if (state === "connecting" && this.unsent.length < UNSENT_MAX) this.unsent.push(message);
+    else return false;
     return true;
   }
 
@@ -82,10 +87,13 @@ export class Call extends EventTarget {
   #openChannel() {
     this.channel = this.pc.createDataChannel("events");
     this.channel.onopen = () => {
+      for (const message of this.unsent.splice(0)) this.send(message);
       const ping = () => this.send({ type: "ping", sent_ms: performance.now() });
       ping();
       this.pings = setInterval(ping, 2000);
     };
+    // The room hangs up by closing the channel; browsers tell of the lost connection much later.
+    this.channel.onclose = () => this.#follow("failed");
     this.channel.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.kind === "pong") this.rttMs = performance.now() - message.sent_ms;

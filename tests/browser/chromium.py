@@ -1,10 +1,10 @@
 """A real Chromium, headless, with a fake microphone and camera, driven over its DevTools protocol.
 
-    async with Chromium(path, microphone_wav=wav) as browser:
-        page = await browser.open("http://127.0.0.1:8080/")
-        await page.click("#join")
-        await page.wait_for("visavis.frames > 25")
-        assert page.problems == []
+async with Chromium(path, microphone_wav=wav) as browser:
+    page = await browser.open("http://127.0.0.1:8080/")
+    await page.click("#join")
+    await page.wait_for("visavis.frames > 25")
+    assert page.problems == []
 """
 
 import asyncio
@@ -73,15 +73,14 @@ class Page:
             raise DevToolsError(thrown.get("description") or result["exceptionDetails"]["text"])
         return result["result"].get("value")
 
-    async def wait_for(self, condition: str, timeout_s: float = 20.0) -> Any:
-        """Evaluate until the value is truthy, and return it."""
+    async def wait_for(self, condition: str, timeout_s: float = 20.0) -> None:
+        """Evaluate until JavaScript finds the value true."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while not (value := await self.evaluate(condition)):
+        while not await self.evaluate(f"Boolean({condition})"):
             if asyncio.get_running_loop().time() > deadline:
                 msg = f"after {timeout_s:g} s still not: {condition}; problems: {self.problems}"
                 raise TimeoutError(msg)
             await asyncio.sleep(0.05)
-        return value
 
     async def click(self, selector: str) -> None:
         """Press and release the mouse in the middle of an element."""
@@ -120,7 +119,9 @@ class Page:
         names = [str(file) for file in files]
         await self._tools.send("DOM.setFileInputFiles", nodeId=node["nodeId"], files=names)
 
-    async def look(self, width: int = 1280, height: int = 800, *, dark: bool = False, mobile: bool = False) -> None:
+    async def look(
+        self, width: int = 1280, height: int = 800, *, dark: bool = False, mobile: bool = False
+    ) -> None:
         """Set the window's size, colour scheme, and whether it is a phone."""
         await self._tools.send(
             "Emulation.setDeviceMetricsOverride",
@@ -176,7 +177,12 @@ class Chromium:
     """A browser process with an empty profile of its own."""
 
     def __init__(
-        self, path: str, *, microphone_wav: Path | None = None, permissions: bool = True, flags: tuple[str, ...] = ()
+        self,
+        path: str,
+        *,
+        microphone_wav: Path | None = None,
+        permissions: bool = True,
+        flags: tuple[str, ...] = (),
     ) -> None:
         microphone = (f"--use-file-for-fake-audio-capture={microphone_wav}%noloop",) if microphone_wav else ()
         self._command = [path, *FLAGS, *(FAKE_MEDIA if permissions else ()), *microphone, *flags]
