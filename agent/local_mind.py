@@ -68,6 +68,16 @@ class LocalMind:
             raise
         return mind
 
+    @property
+    def process_id(self) -> int | None:
+        """The child's process, while there is one."""
+        return None if self._child is None else self._child.pid
+
+    async def ended(self) -> None:
+        """Wait until the child has ended, for whatever reason."""
+        if self._child is not None:
+            await self._child.wait()
+
     async def answer(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """Yield text as it comes; a child that died is started again first. See `Mind`."""
         client = await self._running()

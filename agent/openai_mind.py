@@ -6,8 +6,7 @@ Wire format: https://platform.openai.com/docs/api-reference/chat-streaming.
 import asyncio
 import json
 import logging
-import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -20,11 +19,6 @@ _log = logging.getLogger(__name__)
 
 _RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone at the next try."""
-_ENVIRONMENT: Final = {
-    "base_url": "VISAVIS_LLM_BASE_URL",
-    "model": "VISAVIS_LLM_MODEL",
-    "api_key": "VISAVIS_LLM_API_KEY",
-}
 
 
 class OpenAIMindConfig(BaseModel):
@@ -33,11 +27,11 @@ class OpenAIMindConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: str = ""
-    """Address with the version, e.g. http://127.0.0.1:11434/v1. Environment: VISAVIS_LLM_BASE_URL."""
+    """Address with the version, e.g. http://127.0.0.1:11434/v1."""
     model: str = ""
-    """Environment: VISAVIS_LLM_MODEL."""
+    """Name of the model there."""
     api_key: SecretStr = SecretStr("")
-    """Sent as a bearer token when not empty. Environment: VISAVIS_LLM_API_KEY."""
+    """Sent as a bearer token when not empty."""
     temperature: float = Field(default=0.7, ge=0, le=2)
     max_tokens: int = Field(default=200, ge=1)
     """Longest answer, in tokens."""
@@ -50,11 +44,6 @@ class OpenAIMindConfig(BaseModel):
     """Wait before the first further try; doubles each time."""
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request, for what one endpoint knows and others do not."""
-
-    def with_environment(self, environment: Mapping[str, str] = os.environ) -> "OpenAIMindConfig":
-        """Return a copy in which the three variables, where set, replace what the file says."""
-        found = {key: environment[name] for key, name in _ENVIRONMENT.items() if environment.get(name)}
-        return OpenAIMindConfig.model_validate({**self.model_dump(), **found})
 
 
 class OpenAIMind:

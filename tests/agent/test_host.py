@@ -1,0 +1,128 @@
+import asyncio
+import json
+from contextlib import aclosing
+
+import numpy as np
+import pytest
+
+from agent.asr import ScriptedAsr
+from agent.config import load_config
+from agent.faculties import Faculties, load_faculties
+from agent.host import ConversationHost
+from agent.mind import EchoMind
+from agent.vad import LoudnessScorer
+from agent.voice import SilentVoice, ToneVoice
+from models.avatar import CARD, AvatarNotFoundError
+from models.home import avatars_root
+from models.picture import BoxPicture
+from streaming.contract import AvatarRejectedError, Caption, Notice, RoomFullError
+
+
+def box(folder, size):
+    if not (folder / CARD).is_file():
+        raise AvatarNotFoundError(f"There is no avatar '{folder.name}'.")
+    return BoxPicture(size)
+
+
+@pytest.fixture(autouse=True)
+def avatars(tmp_path, monkeypatch):
+    monkeypatch.setenv("VISAVIS_HOME", str(tmp_path))
+    for name in ("ada", "eileen", "zoe"):
+        folder = avatars_root() / name
+        folder.mkdir(parents=True)
+        (folder / CARD).write_text(json.dumps({"title": name.title()}))
+
+
+def make(lacks=(), **admission) -> ConversationHost:
+    settings = load_config("echo", {})
+    admission = settings.admission.model_copy(update={"max_sessions": 1, **admission})
+    config = settings.model_copy(update={"admission": admission, "picture_size": 64})
+    faculties = Faculties(LoudnessScorer(), ScriptedAsr(), EchoMind(), ToneVoice(), lacks)
+    return ConversationHost(config, faculties, box)
+
+
+async def test_the_default_avatar_comes_first():
+    async with aclosing(make()) as host:
+        assert [(card.name, card.title) for card in host.avatars()] == [
+            ("eileen", "Eileen"), ("ada", "Ada"), ("zoe", "Zoe"),
+        ]  # fmt: skip
+
+
+async def test_a_visit_begins_at_once_and_answers():
+    async with aclosing(make()) as host:
+        visit = await host.welcome("ada")
+        async with asyncio.timeout(20):
+            assert (await anext(aiter(visit.packets()))).picture.shape == (64, 64, 3)
+            visit.push_text("hi")
+            drain = asyncio.create_task(_drain(visit))
+            said = [e async for e in _until_final(visit)]
+        assert said[-1].text == "You said: hi"
+        await visit.aclose()
+        await drain
+
+
+async def _drain(visit):
+    async for _ in visit.packets():
+        pass
+
+
+async def _until_final(visit):
+    async for event in visit.events():
+        if isinstance(event, Caption):
+            yield event
+            if event.who == "avatar" and event.final:
+                return
+
+
+async def test_the_machine_is_full_until_somebody_leaves():
+    async with aclosing(make()) as host:
+        first = await host.welcome("eileen")
+        with pytest.raises(RoomFullError, match="one conversation"):
+            await host.welcome("eileen")
+        await first.aclose()
+        await host.welcome("eileen")
+        assert host.stats()["sessions"] == 1
+
+
+async def test_an_unknown_avatar_takes_no_place():
+    async with aclosing(make()) as host:
+        with pytest.raises(KeyError, match="nobody"):
+            await host.welcome("nobody")
+        assert host.stats()["sessions"] == 0
+
+
+async def test_visitors_learn_what_lacks():
+    async with aclosing(make(lacks=("I have no voice.",))) as host:
+        visit = await host.welcome("eileen")
+        assert await anext(visit.events()) == Notice("warning", "I have no voice.")
+
+
+async def test_closing_ends_every_visit():
+    before = asyncio.all_tasks()
+    host = make(max_sessions=None)
+    visits = [await host.welcome("eileen")]
+    await host.aclose()
+    await host.aclose()
+    assert [packet async for packet in visits[0].packets()] == []
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_photo_without_a_face_is_refused_with_a_reason():
+    async with aclosing(make()) as host:
+        steps = host.create_avatar("nobody", b"this is no picture")
+        assert (await anext(steps)).fraction == 0
+        with pytest.raises(AvatarRejectedError, match="picture"):
+            await anext(steps)
+        assert "nobody" not in [card.name for card in host.avatars()]
+
+
+async def test_without_voice_and_recogniser_it_answers_in_writing():
+    settings = load_config("echo", {})
+    asr = settings.asr.model_copy(update={"model": "missing"})
+    voice = settings.voice.model_copy(update={"model": "missing.onnx"})
+    faculties = await load_faculties(settings.model_copy(update={"asr": asr, "voice": voice}))
+    assert len(faculties.lacks) == 2
+    assert isinstance(faculties.voice, SilentVoice)
+    pieces = [piece async for piece in faculties.voice.speak("Hello there")]
+    assert not np.any(pieces[0].pcm)
+    await faculties.aclose()
