@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
+from numba import njit
 
 from models.avatar import Avatar
 from models.body.body import joint_rotations
@@ -77,12 +78,39 @@ class WarpPicture:
     ) -> UInt8[np.ndarray, "side side 3"]:
         height, width = face.skin.shape
         box = np.s_[face.top : face.top + height, face.left : face.left + width]
-        source[box] += face.skin[..., None] * (face.source - source[box])
+        _blend_sources(source[box], face.source, face.skin)
         warped = cv2.remap(
             self._person, source - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        alpha = warped[..., 3:].astype(np.uint16)
-        picture = ((warped[..., :3] * alpha + self._background * (255 - alpha) + 127) // 255).astype(np.uint8)
-        blend = face.painted[..., None]
-        picture[box] = (picture[box] * (1 - blend) + face.paint * blend + 0.5).astype(np.uint8)
+        picture = np.empty((*source.shape[:2], 3), np.uint8)
+        _lay_over(warped, self._background, picture)
+        _paint_over(picture[box], face.paint, face.painted)
         return picture
+
+
+@njit(cache=True, nogil=True)
+def _blend_sources(source, face, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
+            if share[y, x] > 0:
+                for c in range(2):
+                    source[y, x, c] += share[y, x] * (face[y, x, c] - source[y, x, c])
+
+
+@njit(cache=True, nogil=True)
+def _lay_over(warped, background, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            alpha = np.int32(warped[y, x, 3])
+            for c in range(3):
+                under = np.int32(background[y, x, c])
+                out[y, x, c] = under + (alpha * (np.int32(warped[y, x, c]) - under)) // 255
+
+
+@njit(cache=True, nogil=True)
+def _paint_over(picture, paint, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            if share[y, x] > 0:
+                for c in range(3):
+                    picture[y, x, c] += np.int32(share[y, x] * (paint[y, x, c] - picture[y, x, c]))
