@@ -77,7 +77,7 @@ class Admission:
     def capacity(self) -> int:
         """Return how many sessions fit at the measured cost of a frame; at least one."""
         budget_s = self.config.budget_fraction * self.cores / FPS
-        fitting = max(1, int(budget_s / self._frame_cost_s()))
+        fitting = max(1, int(budget_s / self._frame_cost_s() + 1e-9))
         return fitting if self.config.max_sessions is None else min(fitting, self.config.max_sessions)
 
     def stats(self) -> dict[str, float]:

@@ -103,7 +103,7 @@ class FrameMaker:
                 self._motion_step, speech, self._motion_state, lane=self
             )
         except Exception as error:
-            self._failed(error, "motion")
+            self._failed(error, "motion", can_hold=True)
             self._meter.counts.motion_errors += 1
             frames = [self._last_motion] * len(chunk)
         else:
@@ -137,7 +137,7 @@ class FrameMaker:
                 self._picture_step, slot.motion, self._picture_state, tier, lane=self
             )
         except Exception as error:
-            self._failed(error, "picture")
+            self._failed(error, "picture", can_hold=self._pictures_made > 0)
             self._meter.counts.picture_errors += 1
             return
         self._picture_state = state
@@ -154,9 +154,9 @@ class FrameMaker:
         if self._adaptive and self._tiers.observe(taken_s, self._clock.now_s()) != before:
             log.info("picture tier changed", extra={"before": before.name, "after": self._tiers.tier.name})
 
-    def _failed(self, error: Exception, stage: str) -> None:
+    def _failed(self, error: Exception, stage: str, *, can_hold: bool) -> None:
         """Note a failing stage. Fatal offline, and where there is nothing yet that could be held."""
         log.error("the %s stage failed", stage, exc_info=error)
-        if self._config.pacing == "free" or self._pictures_made == 0:
+        if self._config.pacing == "free" or not can_hold:
             self.error = error
             self.progress.set()

@@ -20,10 +20,10 @@ BUDGET_S: Final = {Tier.FULL: FRAME_S, Tier.WARP: FRAME_S, Tier.SPARSE: 2 * FRAM
 class TierRules:
     """The numbers by which tiers change."""
 
-    window: int = 12
-    """Pictures looked at: half a second, so that one hiccup changes nothing."""
-    quantile: float = 0.75
-    """Of the window: falls when more than a quarter of the pictures are too slow."""
+    window: int = 15
+    """Pictures looked at: 0.6 s, so that one hiccup changes nothing."""
+    quantile: float = 0.6
+    """Of the window: falls when more than two in five pictures are too slow."""
     fall_above: float = 0.95
     """Part of the budget above which the tier falls."""
     rise_below: float = 0.7
