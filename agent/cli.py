@@ -2,35 +2,30 @@
 
 import asyncio
 import json
-import os
-import pkgutil
-import runpy
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from models.home import avatars_root, home
+from agent.terminal import err, out, progress_bar
+from models.home import avatars_root
 
 if TYPE_CHECKING:
     from agent.config import Config
 
 MARKS: Final = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "missing": "[red]✗[/]"}
 
-out = Console()
-err = Console(stderr=True)
 app = typer.Typer(
     name="visavis",
     help="Give a voice a person: one portrait becomes someone who listens, answers and moves.",
@@ -66,12 +61,14 @@ def _tell(error: Exception) -> int:
     expected = ours or isinstance(error, (ValueError, OSError))
     first, *more = str(error).strip().splitlines() or [type(error).__name__]
     if expected:
-        err.print(Text.assemble(("error ", "bold red"), first))
+        err.print(Text.assemble(("error ", "bold red"), first), soft_wrap=True)
     else:
-        err.print(Text.assemble(("unexpected ", "bold red"), f"{type(error).__name__}: {first}"))
+        err.print(
+            Text.assemble(("unexpected ", "bold red"), f"{type(error).__name__}: {first}"), soft_wrap=True
+        )
         more = ["`visavis --debug …` shows where it comes from."]
     for line in more:
-        err.print(Text(f"      {line}"))
+        err.print(Text(f"      {line}"), soft_wrap=True)
     return 2 if expected else 1
 
 
@@ -99,33 +96,6 @@ def options(
     logging.basicConfig(level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err)])
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar; yields a function that takes what is being done and the fraction done, 0..1."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with _screen() as screen, Progress(*columns, console=Console(file=screen)) as bar:
-        task = bar.add_task("Starting", total=1.0)
-        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
-
-
-@contextmanager
-def _screen() -> Iterator[TextIO]:
-    """Yield standard error for ourselves, and send what native libraries write there into a log file.
-
-    MediaPipe and TensorFlow Lite log past Python's streams and would tear the bar apart.
-    """
-    log = home() / "libraries.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr.flush()
-    with os.fdopen(os.dup(2), "w") as screen, log.open("w") as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield screen
-        finally:
-            sys.stderr.flush()
-            os.dup2(screen.fileno(), 2)
-
-
 ConfigOption = Annotated[
     str, typer.Option("--config", help="Preset, or path of a YAML file.", metavar="NAME|FILE")
 ]
@@ -149,7 +119,7 @@ def serve(
     chosen = chosen.model_copy(update={"room": chosen.room.model_copy(update=room)})
     chosen = chosen.with_mind(mind) if mind else chosen
     with ExitStack() as until_ready:
-        progress = until_ready.enter_context(_progress())
+        progress = until_ready.enter_context(progress_bar())
 
         def ready(link: str) -> None:
             until_ready.close()
@@ -182,7 +152,7 @@ def render(
     else:
         raise typer.BadParameter("give either --text or --audio")
     chosen = _configured(config, avatar)
-    with _progress() as progress:
+    with progress_bar() as progress:
         done = asyncio.run(work(chosen, out=to, seed=seed, progress=progress))
     out.print(f"{to}: {done.frames / FPS:.1f} s of video")
 
@@ -212,7 +182,7 @@ def create(
     """Make an avatar from a photo."""
     from models.portrait.create import create_avatar
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         folder = create_avatar(photo, name, avatars_root(), title=title, progress=progress)
     out.print(f"{name} lies in {folder}")
 
@@ -254,12 +224,18 @@ def bench(
     name: Annotated[str, typer.Argument(help="picture, latency or join.")],
 ) -> None:
     """Measure this machine. What follows the name goes to the benchmark, e.g. --json."""
-    folder = find_spec("benchmarks")
-    places = folder.submodule_search_locations if folder else None
-    choices = sorted(module.name for module in pkgutil.iter_modules(places or ()))
+    choices = _benchmarks()
     if name not in choices:
         raise typer.BadParameter(f"no benchmark {name!r}; there are: {', '.join(choices)}")
-    runpy.run_module(f"benchmarks.{name}")["main"](context.args)
+    import_module(f"benchmarks.{name}").main(context.args)
+
+
+def _benchmarks() -> list[str]:
+    """Return the modules of `benchmarks` that can be run, without importing any."""
+    package = find_spec("benchmarks")
+    folders = package.submodule_search_locations if package else None
+    files = [path for folder in folders or () for path in Path(folder).glob("*.py")]
+    return sorted(path.stem for path in files if "\ndef main(" in path.read_text("utf-8"))
 
 
 @app.command()
