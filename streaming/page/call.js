@@ -6,7 +6,7 @@
 import * as api from "./api.js";
 import { wait } from "./dom.js";
 
-const GATHER_LOCAL_MS = 150;
+const GATHER_LOCAL_MS = 40;
 const GATHER_SERVERS_MS = 2500;
 const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
@@ -46,7 +46,9 @@ export class Call extends EventTarget {
     await pc.setLocalDescription();
     await this.#gathered();
     if (this.phase === "ended") return;
+    performance.mark("visavis:offered");
     const answer = await api.offer(pc.localDescription.sdp, this.avatar);
+    performance.mark("visavis:answered");
     this.visit = answer.visit;
     if (this.phase === "ended") {
       this.#endVisit();
@@ -113,8 +115,10 @@ export class Call extends EventTarget {
 
   #follow(state) {
     if (this.phase === "ended") return;
-    if (state === "connected") this.#setPhase("live");
-    else if (state === "failed" || state === "closed") this.#setPhase("failed");
+    if (state === "connected") {
+      performance.mark("visavis:connected");
+      this.#setPhase("live");
+    } else if (state === "failed" || state === "closed") this.#setPhase("failed");
     else if (state === "disconnected") {
       this.#setPhase("interrupted");
       setTimeout(() => this.pc.connectionState === "disconnected" && this.#setPhase("failed"), INTERRUPTED_MS);

@@ -41,6 +41,12 @@ window.visavis = {
   get state() { return document.body.dataset.state; },
   get browser() { return facts.browser; },
   get joinMs() { return performance.getEntriesByName("visavis:join").at(-1)?.duration ?? null; },
+  /** Milliseconds from the click to each step of joining. */
+  get joinStages() {
+    const marks = performance.getEntriesByType("mark").filter((mark) => mark.name.startsWith("visavis:"));
+    const click = marks.find((mark) => mark.name === "visavis:click")?.startTime;
+    return Object.fromEntries(marks.map((mark) => [mark.name.slice(8), mark.startTime - click]));
+  },
 };
 
 // --- lobby -----------------------------------------------------------------
