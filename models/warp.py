@@ -80,7 +80,7 @@ class WarpPicture:
         box = np.s_[face.top : face.top + height, face.left : face.left + width]
         _blend_sources(source[box], face.source, face.skin)
         warped = cv2.remap(
-            self._person, source - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            self._person, source - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
         )
         picture = np.empty((*source.shape[:2], 3), np.uint8)
         _lay_over(warped, self._background, picture)

@@ -72,7 +72,10 @@ def render_controls(
     warp = cv2.remap(reference.avatar.reference, source - 0.5, None, cv2.INTER_LINEAR)
     semantic = np.where(covered, body.regions[fragments.triangle] + 1, 0).astype(np.uint8)
     return Controls(
-        np.ascontiguousarray(pixels[..., :3]), semantic, np.where(visible[..., None], warp, 0).astype(np.uint8), visible
+        np.ascontiguousarray(pixels[..., :3]),
+        semantic,
+        np.where(visible[..., None], warp, 0).astype(np.uint8),
+        visible,
     )
 
 

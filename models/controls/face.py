@@ -12,6 +12,7 @@ from models.body.rig import RIG_INDEX, Region
 from models.controls.eyes import REACH_RAD, Eye, eye_angles
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Reference
+from models.controls.smile import find_teeth
 from models.controls.teeth import Teeth
 
 OVAL: Final = (
@@ -66,8 +67,8 @@ class FaceLayer:
     inside: Float32[np.ndarray, "side side 4"]
     """The photo, with how far it shows the inside of the mouth as fourth channel."""
     eyes: Float32[np.ndarray, "2 texels texels 3"]
-    light: float
-    """Brightness of the face against an average one."""
+    enamel: Float32[np.ndarray, "3"]
+    """Colour of the lit teeth; tongue and gums are lit like them."""
     face_px: float
     """Height of the face in the photo."""
 
@@ -84,7 +85,7 @@ class FaceLayer:
         used = np.unique(body.triangles[keep])
         number = np.zeros(len(body.mean), np.int32)
         number[used] = np.arange(len(used))
-        teeth = Teeth.build(reference.avatar.fit.shape)
+        teeth, enamel = find_teeth(reference)
         kinds = np.zeros(keep.sum(), np.uint8)
         for region, kind in _KINDS.items():
             kinds[body.regions[keep] == region] = kind
@@ -101,7 +102,7 @@ class FaceLayer:
             teeth,
             np.zeros((reference.avatar.side, reference.avatar.side, 4), np.float32),
             np.stack([Eye.build(reference, r).texture for r in (Region.EYE_RIGHT, Region.EYE_LEFT)]),
-            _light(reference),
+            enamel,
             reference.face_px,
         )
         layer._photograph(reference)
@@ -156,11 +157,11 @@ class FaceLayer:
         painted, mouth = np.zeros((2, height, width), np.float32)
         _shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
-            self.attributes, self.inside, self.eyes, np.float32(self.light), source, skin, paint, painted, mouth,
+            self.attributes, self.inside, self.eyes, self.enamel, source, skin, paint, painted, mouth,
         )  # fmt: skip
         self._shadow(paint, mouth)
-        soft = cv2.GaussianBlur(painted, (3, 3), 0.6)
-        paint = cv2.GaussianBlur(paint, (3, 3), 0.6) / np.maximum(soft, 1e-4)[..., None]
+        soft = cv2.GaussianBlur(painted, (5, 5), 0.8)
+        paint = cv2.GaussianBlur(paint, (5, 5), 0.8) / np.maximum(soft, 1e-4)[..., None]
         return FacePixels(int(low[0]), int(low[1]), source, skin, paint, soft)
 
     def _shadow(
@@ -205,19 +206,9 @@ def _mark_insides(
         attributes[number[lining[own]], 2] = np.clip((z.max() - z[own]) / 0.04, 0, 1)
 
 
-def _light(reference: Reference) -> float:
-    """Brightness of the skin against a well-lit light one; teeth and tongue are lit alike."""
-    centre = reference.avatar.marks.mean(0).astype(int)
-    radius = int(0.2 * reference.face_px)
-    patch = reference.avatar.reference[
-        centre[1] - radius : centre[1] + radius, centre[0] - radius : centre[0] + radius
-    ]
-    return float(np.clip(np.percentile(patch.max(-1), 75) / 215, 0.35, 1.1))
-
-
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, light,  # noqa: ANN001
+    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, enamel,  # noqa: ANN001
     source, skin, paint, painted, mouth,  # noqa: ANN001
 ):  # fmt: skip
     height, width = triangle.shape
@@ -246,9 +237,9 @@ def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 _sample(eyes[kind - 1], u, v, paint[y, x])
             else:
-                _mouth(kind, a0, a1, a2, light, paint[y, x])
+                _mouth(kind, a0, a1, a2, enamel, paint[y, x])
                 mouth[y, x] = 1.0
-            if kind == CAVITY or kind == TONGUE:  # noqa: PLR1714  numba has no tuple membership
+            if kind == CAVITY or kind == TONGUE:
                 continue
             _sample(inside, sx - 0.5, sy - 0.5, photo_here)
             for c in range(3):
@@ -268,8 +259,9 @@ def _sample(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @njit(cache=True, nogil=True)
-def _mouth(kind, a0, a1, a2, light, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _mouth(kind, a0, a1, a2, enamel, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Colour the mouth's inside: lining and tongue by depth, teeth by place along the arch and height."""
+    light = max(enamel[0], enamel[1], enamel[2]) / 220.0
     if kind == CAVITY:
         shade = light * max(0.12, 0.9 - 1.1 * a2)
         out[0], out[1], out[2] = 120 * shade, 48 * shade, 46 * shade
@@ -291,9 +283,9 @@ def _mouth(kind, a0, a1, a2, light, out):  # type: ignore[no-untyped-def]  # noq
     falloff = max(0.25, 1.0 - (along / 30.0) ** 2 * 0.8)
     line = 1.0 - 0.28 * np.exp(-((gap / 0.35) ** 2))
     rim = 1.0 - 0.18 * np.exp(-((a1 / 0.5) ** 2))
-    shade = light * falloff * line * rim
+    shade = falloff * line * rim
     pink = min(max((a1 - gum) / 0.8 + 0.5, 0.0), 1.0)
     shade *= 1.0 - 0.35 * min(a1 / 9.0, 1.0)
-    out[0] = shade * (218 * (1 - pink) + 178 * pink)
-    out[1] = shade * (208 * (1 - pink) + 96 * pink)
-    out[2] = shade * (192 * (1 - pink) + 98 * pink)
+    out[0] = shade * (enamel[0] * (1 - pink) + 178 * light * pink)
+    out[1] = shade * (enamel[1] * (1 - pink) + 96 * light * pink)
+    out[2] = shade * (enamel[2] * (1 - pink) + 98 * light * pink)

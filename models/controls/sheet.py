@@ -22,6 +22,8 @@ from models.controls.reference import Reference
 SPACING_PX: Final = 8
 MARGIN_NODES: Final = 6
 """Nodes beyond the photo's edge, so that swaying never bares the frame."""
+LEAST_FACING: Final = 0.4
+"""Surface seen at a more grazing angle (cosine) is not nailed: it turns away under the hair and cloth on it."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 
@@ -53,7 +55,8 @@ class Sheet:
         inside = ((nodes >= 0) & (nodes < side)).all(1)
         pixel = np.clip(nodes.astype(int), 0, side - 1)
         triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
-        on_body = inside & (triangle >= 0) & np.isin(reference.body.regions[triangle], NAILED)
+        firm = np.isin(reference.body.regions, NAILED) & (_facing(reference) > LEAST_FACING)
+        on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
         at = pixel[nailed]
         rim, follow = _follow(len(line), on_body)
@@ -86,6 +89,19 @@ class Sheet:
         placed = (self.nodes + motion[:, :2]) * scale
         fragments = CpuRasterizer().rasterize(placed, np.maximum(motion[:, 2], 0.05), self.quads, side, side)
         return interpolate(fragments, self.quads, self.nodes)
+
+
+def _facing(reference: Reference) -> Float32[np.ndarray, "triangles"]:
+    """Cosine between each triangle's normal and the line of sight, in the photo."""
+    fit = reference.avatar.fit
+    depth = reference.depth[:, None]
+    across = (reference.points - reference.avatar.side / 2) * depth / fit.focal_px
+    seen = np.concatenate([across, depth], 1)
+    a, b, c = (seen[reference.body.triangles[:, corner]] for corner in range(3))
+    normal = np.cross(b - a, c - a)
+    middle = (a + b + c) / 3
+    scale = np.linalg.norm(normal, axis=1) * np.linalg.norm(middle, axis=1) + 1e-12
+    return np.abs((normal * middle).sum(1) / scale).astype(np.float32)
 
 
 def _quads(count: int) -> Int32[np.ndarray, "triangles 3"]:

@@ -44,13 +44,13 @@ class Teeth:
     """How the chin moves with jawOpen, jawForward, jawLeft and jawRight."""
 
     @classmethod
-    def build(cls, shape: Float32[np.ndarray, "components"]) -> Self:
-        """Set teeth behind this person's lips."""
+    def build(cls, shape: Float32[np.ndarray, "components"], upper_edge_m: float = UPPER_EDGE_M) -> Self:
+        """Set teeth behind this person's lips, the upper ones' edge so far below the closed lips' line."""
         marks = shared_marks()
         rest = (marks.mean + np.tensordot(shape, marks.shape, 1)).astype(np.float32)
         lips = rest[list(_INNER)].mean(0)
         scale = np.linalg.norm(rest[_CORNERS[0]] - rest[_CORNERS[1]]) / MOUTH_M
-        upper = _arch(lips + (0, -UPPER_EDGE_M, -UPPER_BACK_M), scale, 1.0)
+        upper = _arch(lips + (0, -upper_edge_m, -UPPER_BACK_M), scale, 1.0)
         lower = _arch(lips + (0, -LOWER_EDGE_M, -LOWER_BACK_M), 0.93 * scale, -1.0)
         grid = _grid()
         arc = np.concatenate([_arc_mm(scale), _arc_mm(scale)])

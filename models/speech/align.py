@@ -170,7 +170,7 @@ def _tile(phones: list[Phone], duration_s: float) -> tuple[Phone, ...]:
     if last.symbol != "SIL" and duration_s > last.end_s + STEP_S:
         phones, starts = [*phones, Phone("SIL", last.end_s, duration_s)], [*starts, last.end_s]
     ends = [*starts[1:], max(duration_s, starts[-1])]
-    return tuple(replace(phone, end_s=end_s) for phone, end_s in zip(phones, ends, strict=True))
+    return tuple(replace(phone, start_s=a, end_s=b) for phone, a, b in zip(phones, starts, ends, strict=True))
 
 
 _local = threading.local()

@@ -1,0 +1,65 @@
+"""Learn the person's teeth from a photo that shows them: their colour, and how low they reach."""
+
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from models.body.rig import RIG_INDEX, Region
+from models.camera import project
+from models.controls.reference import Reference
+from models.controls.teeth import COLUMNS, UPPER_EDGE_M, Teeth
+
+AVERAGE_ENAMEL: Final = np.array([206, 196, 180], np.float32)
+"""Colour of teeth under light that makes a light skin 215 bright."""
+LIT_SKIN: Final = 215.0
+LEAST_SHARE: Final = 0.25
+"""Share of the mouth's inside that must look like teeth before they are believed."""
+LEAST_PIXELS: Final = 16
+LOWEST_EDGE_M: Final = 0.0095
+
+
+def find_teeth(reference: Reference) -> tuple[Teeth, Float32[np.ndarray, "3"]]:
+    """Return the person's teeth and the colour of their enamel, both average where the photo hides them."""
+    shape = reference.avatar.fit.shape
+    average = Teeth.build(shape)
+    light = _skin_brightness(reference) / LIT_SKIN
+    seen = _tooth_pixels(reference, light)
+    if not seen.any():
+        return average, AVERAGE_ENAMEL * np.float32(light)
+    enamel = np.percentile(reference.avatar.reference[seen], 70, axis=0).astype(np.float32)
+    return Teeth.build(shape, _upper_edge(reference, average, seen)), enamel
+
+
+def _skin_brightness(reference: Reference) -> float:
+    centre = reference.avatar.marks.mean(0).astype(int)
+    radius = max(int(0.2 * reference.face_px), 1)
+    patch = reference.avatar.reference[
+        centre[1] - radius : centre[1] + radius, centre[0] - radius : centre[0] + radius
+    ]
+    return float(np.clip(np.percentile(patch.max(-1), 75), 75, 236))
+
+
+def _tooth_pixels(reference: Reference, light: float) -> Bool[np.ndarray, "side side"]:
+    """Bright and colourless pixels inside the lips; none where they are too few."""
+    triangle = reference.fragments.triangle
+    inside = (triangle >= 0) & np.isin(reference.body.regions[triangle], (Region.MOUTH, Region.TONGUE))
+    colour = reference.avatar.reference.astype(np.float32)
+    value = colour.max(-1)
+    saturation = (value - colour.min(-1)) / np.maximum(value, 1)
+    teeth = inside & (value > 120 * light) & (saturation < 0.4)
+    enough = teeth.sum() >= max(LEAST_PIXELS, LEAST_SHARE * inside.sum())
+    return teeth if enough else np.zeros_like(teeth)
+
+
+def _upper_edge(reference: Reference, average: Teeth, seen: Bool[np.ndarray, "side side"]) -> float:
+    """Lower the average edge to where the visible teeth end, in metres below the lips' line."""
+    fit = reference.avatar.fit
+    head = reference.identity.carry(average.pose(fit.expression), RIG_INDEX["head"], fit.rotations)
+    points, depth = project(head, fit.translation, fit.focal_px, reference.avatar.side)
+    middle = points[COLUMNS // 2]
+    rows, columns = np.nonzero(seen)
+    central = np.abs(columns - middle[0]) < 0.08 * reference.face_px
+    lowest = np.percentile(rows[central], 92) if central.any() else middle[1]
+    lower_by = float(lowest - middle[1]) * float(depth[COLUMNS // 2]) / fit.focal_px
+    return float(np.clip(UPPER_EDGE_M + lower_by, UPPER_EDGE_M, LOWEST_EDGE_M))
