@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.picture import Tier
+
+
+def _tier_named(value: object) -> object:
+    """Let a tier be written by its name, as in a YAML file."""
+    if not isinstance(value, str):
+        return value
+    if value.upper() not in Tier.__members__:
+        raise ValueError(f"no tier {value!r}; there are: {', '.join(Tier.__members__)}")
+    return Tier[value.upper()]
 
 
 class SessionConfig(BaseModel):
@@ -48,5 +57,5 @@ class SessionConfig(BaseModel):
     """How late the consumer may come and still get every packet, one right after the other. Later than
     that, media time skips to the present: receivers hold about this much in their jitter buffers."""
 
-    tier: Tier | None = None
-    """Fixed quality; None lets the measured picture time decide (never in `free` pacing)."""
+    tier: Annotated[Tier | None, BeforeValidator(_tier_named)] = None
+    """Fixed quality, by name; None lets the measured picture time decide (never in `free` pacing)."""

@@ -103,8 +103,8 @@ class FrameMaker:
                 self._motion_step, speech, self._motion_state, lane=self
             )
         except Exception as error:
-            self._failed(error, "motion", can_hold=True)
             self._meter.counts.motion_errors += 1
+            self._failed(error, "motion", self._meter.counts.motion_errors, can_hold=True)
             frames = [self._last_motion] * len(chunk)
         else:
             self._motion_state = state
@@ -137,8 +137,9 @@ class FrameMaker:
                 self._picture_step, slot.motion, self._picture_state, tier, lane=self
             )
         except Exception as error:
-            self._failed(error, "picture", can_hold=self._pictures_made > 0)
             self._meter.counts.picture_errors += 1
+            can_hold = self._pictures_made > 0
+            self._failed(error, "picture", self._meter.counts.picture_errors, can_hold=can_hold)
             return
         self._picture_state = state
         slot.picture = picture
@@ -154,9 +155,11 @@ class FrameMaker:
         if self._adaptive and self._tiers.observe(taken_s, self._clock.now_s()) != before:
             log.info("picture tier changed", extra={"before": before.name, "after": self._tiers.tier.name})
 
-    def _failed(self, error: Exception, stage: str, *, can_hold: bool) -> None:
+    def _failed(self, error: Exception, stage: str, times: int, *, can_hold: bool) -> None:
         """Note a failing stage. Fatal offline, and where there is nothing yet that could be held."""
-        log.error("the %s stage failed", stage, exc_info=error)
+        if times.bit_count() == 1:
+            # The 1st, 2nd, 4th, 8th time: a stage that always fails must not fill the disk.
+            log.error("the %s stage failed, %d times so far", stage, times, exc_info=error)
         if self._config.pacing == "free" or not can_hold:
             self.error = error
             self.progress.set()

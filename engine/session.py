@@ -231,8 +231,9 @@ class Session:
         picture, late = self._picture_for(slot)
         pcm = mix(slot.spoken.pcm, self._fade) if len(self._fade) else slot.spoken.pcm
         self._fade = self._fade[:0]
-        finished = self._cleared + self._speech.hand_out(slot.utterance, slot.spoken.samples)
-        self._cleared = ()
+        # Taken first: a subscriber may clear() while it is told of a start or an end.
+        cleared, self._cleared = self._cleared, ()
+        finished = cleared + self._speech.hand_out(slot.utterance, slot.spoken.samples)
         self._last_segment = slot.segment
         packet = AVPacket(
             index=self._index,

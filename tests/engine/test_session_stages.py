@@ -191,7 +191,7 @@ async def test_a_failing_motion_stage_stops_no_sound(caplog):
         session.push_audio(seconds(1.0), MEDIA_RATE_HZ)
         session.end_segment()
         packets = await take_until_quiet(session)
-        assert session.stats()["motion_errors"] > 3
+        assert session.stats()["motion_errors"] >= 3
     assert sum(bool(packet.segment) for packet in packets) == 25
     assert "no such luck" in caplog.text
 

@@ -90,7 +90,7 @@ def test_a_tier_that_proved_itself_is_tried_soon_again():
     assert tiers[-1] == Tier.FULL
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0.0, 0.2), st.floats(0.0, 0.2), st.integers(0, 1000))
 def test_no_cost_makes_it_swing(full_s, warp_s, seed):
     noise = random.Random(seed)
