@@ -97,7 +97,8 @@ class Session:
         Raises:
             InputFullError: when the samples do not fit; nothing of them is taken. See `room_s`.
             SessionClosedError: after `aclose`.
-            ValueError: when the rate changes within an utterance, or is not positive.
+            ValueError: when the rate changes within an utterance or is not positive, or `pcm` is not mono
+                16-bit.
         """
         self._check_open()
         self._speech.push(pcm, sample_rate_hz, phones)

@@ -62,6 +62,8 @@ class SpeechQueue:
         self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, phones: Sequence[Phone] | None
     ) -> None:
         """Append to the open utterance, or open one. Raises `InputFullError`, `ValueError`."""
+        if pcm.ndim != 1 or pcm.dtype != np.int16:
+            raise ValueError(f"speech is mono int16 [samples], not {pcm.dtype} {list(pcm.shape)}")
         self._check_rate(sample_rate_hz)
         if len(pcm) / sample_rate_hz > self.room_s:
             raise InputFullError(

@@ -133,6 +133,14 @@ async def test_a_rate_is_positive(rate):
             session.push_audio(noise(100), rate)
 
 
+@pytest.mark.parametrize("pcm", [np.zeros((10, 2), np.int16), np.zeros(10, np.float32)])
+async def test_speech_is_mono_and_16_bit(pcm, unchecked):
+    async with open_session() as session:
+        with pytest.raises(ValueError, match="mono int16"):
+            session.push_audio(pcm, MEDIA_RATE_HZ)
+        assert session.stats()["segments_waiting"] == 0
+
+
 async def test_a_closed_session_takes_nothing():
     session = open_session()
     await session.aclose()
