@@ -4,6 +4,7 @@ Errors: `ConfigError` (ValueError): no such preset or file, or a setting that is
 names the place and the choices.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from importlib.resources import files
@@ -121,7 +122,8 @@ def load_config(
     if "urls" in ice:
         _put(settings, ("room", "ice_servers"), [{**ice, "urls": [ice["urls"]]}])
     try:
-        return Config.model_validate(settings)
+        # As JSON, because strict models take names and numbers for enumerations and tuples only from there.
+        return Config.model_validate_json(json.dumps(settings))
     except ValidationError as error:
         raise ConfigError(_explain(error, path_or_preset)) from error
 

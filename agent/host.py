@@ -53,11 +53,28 @@ class ConversationHost:
         report("Loading voice, recogniser and mind", 0.0)
         host = cls(config, await load_faculties(config))
         try:
-            await host._prepare(report)
+            await host.prepare(report)
         except BaseException:
             await host.aclose()
             raise
         return host
+
+    async def prepare(self, report: Report = lambda stage, fraction: None) -> None:
+        """Make the default avatar when it is missing, and use everything once."""
+        from models.portrait.create import DEFAULT_NAME
+
+        if self._config.avatar == DEFAULT_NAME:
+            loop = asyncio.get_running_loop()
+
+            def report_avatar(stage: str, fraction: float) -> None:
+                loop.call_soon_threadsafe(report, f"Avatar: {stage}", fraction)
+
+            await self._portraits.make_default(report_avatar)
+        report("Warming up", 0.0)
+        await warm_up(self._faculties, self._config)
+        report("Warming up", 0.5)
+        await self._rehearse()
+        report("Ready", 1.0)
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet; see `Host`."""
@@ -122,23 +139,6 @@ class ConversationHost:
             History(opening(config.persona, title), config.conversation.history_chars),
             config.persona.apology,
         )
-
-    async def _prepare(self, report: Report) -> None:
-        """Make what is missing and use everything once."""
-        from models.portrait.create import DEFAULT_NAME
-
-        if self._config.avatar == DEFAULT_NAME:
-            loop = asyncio.get_running_loop()
-
-            def report_avatar(stage: str, fraction: float) -> None:
-                loop.call_soon_threadsafe(report, f"Avatar: {stage}", fraction)
-
-            await self._portraits.make_default(report_avatar)
-        report("Warming up", 0.0)
-        await warm_up(self._faculties, self._config)
-        report("Warming up", 0.5)
-        await self._rehearse()
-        report("Ready", 1.0)
 
     async def _rehearse(self) -> None:
         """Draw a second of pictures, which compiles and caches what drawing needs."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-FIRST_MIN_CHARS: Final = 16
+FIRST_MIN_CHARS: Final = 8
 """A first piece shorter than this does not end at a comma: the voice would run dry before the next."""
 MAX_CHARS: Final = 220
 """A piece this long is cut at its last comma or space: a voice makes a whole piece at once."""

@@ -3,6 +3,7 @@ import yaml
 from pydantic import BaseModel
 
 from agent.config import Config, ConfigError, load_config, presets
+from models.picture import Tier
 from tests.house.repository import ROOT
 
 
@@ -63,9 +64,10 @@ def test_the_environment_wins():
 
 def test_a_file_says_only_what_it_changes(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("mind: {kind: echo}\nvad: {min_silence_ms: 700}\n")
+    file.write_text("mind: {kind: echo}\nvad: {min_silence_ms: 700}\nsession: {tier: 1}\n")
     config = load_config(file, {})
     assert (config.mind.kind, config.vad.min_silence_ms, config.vad.pause_ms) == ("echo", 700, 200)
+    assert config.session.tier == Tier.WARP
     assert len(config.persona.examples) > 3
 
 
