@@ -11,7 +11,7 @@ baseline to beat.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from models.assets import asset_path
+from models.motion.acoustic import listen
+from models.motion.articulation import VISEMES
 from models.motion.frame import EXPRESSION_INDEX, FPS
 from models.motion.lips import LEAD_S, LipsState, shape_mouth, visemes_at
+from models.motion.prosody import hear, init_prosody
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone
 from models.speech.align import Aligner
 
@@ -34,6 +37,7 @@ _GRAMMAR: Final[tuple[dict[str, str], ...]] = (
     dict(zip("z123456789", _FIGURES, strict=True)),
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )
+_COLUMNS: Final = ("rules", "phones", "acoustic", "energy")
 _INNER_UPPER, _INNER_LOWER, _FOREHEAD, _CHIN = 13, 14, 10, 152
 """Landmarks of MediaPipe's face mesh: the middle of the inner lips, and the ends of the face."""
 _PARTING: Final = {
@@ -46,12 +50,14 @@ _PARTING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LipScore:
-    """Correlation of one clip's tracked aperture with the rules and with loudness."""
+    """Correlation of one clip's tracked aperture with the rules, their two halves, and loudness."""
 
     clip: str
     sentence: str
     frames: int
     rules: float
+    phones: float
+    acoustic: float
     energy: float
 
 
@@ -112,24 +118,39 @@ def _aperture(faces: Any, height_over_width: float) -> float:
     return distance(_INNER_UPPER, _INNER_LOWER) / distance(_FOREHEAD, _CHIN)
 
 
-def rule_aperture(phones: tuple[Phone, ...], frames: int, lead_s: float) -> Float32[np.ndarray, "frames"]:
-    """Return how far the rules part the lips in each frame, in units of the jaw's weight."""
-    weights = np.zeros(len(EXPRESSION_INDEX), np.float32)
-    for name, weight in _PARTING.items():
-        weights[EXPRESSION_INDEX[name]] = weight
-    state, gaps = LipsState(), np.zeros(frames, np.float32)
+def parting(mouth: Float32[np.ndarray, "52"]) -> float:
+    """Return how far ARKit weights part the inner lips, in units of the jaw's weight."""
+    return float(sum(weight * mouth[EXPRESSION_INDEX[name]] for name, weight in _PARTING.items()))
+
+
+def phone_visemes(phones: tuple[Phone, ...], frames: int, lead_s: float) -> Float32[np.ndarray, "frames 15"]:
+    """Return the mouth shapes of the phones, frame by frame."""
+    state, rows = LipsState(), np.zeros((frames, len(VISEMES)), np.float32)
     for frame in range(frames):
-        visemes, state = visemes_at(phones, frame, 1, state, lead_s)
-        gaps[frame] = shape_mouth(visemes, 1.0, 1.0) @ weights
-    return gaps
+        rows[frame], state = visemes_at(phones, frame, 1, state, lead_s)
+    return rows
 
 
-def energy_aperture(pcm: Float32[np.ndarray, "samples"], frames: int) -> Float32[np.ndarray, "frames"]:
+def heard_visemes(sound: Float32[np.ndarray, "frames 640"]) -> Float32[np.ndarray, "frames 15"]:
+    """Return the mouth shapes that only hear, frame by frame."""
+    state, rows = init_prosody(), np.zeros((len(sound), len(VISEMES)), np.float32)
+    for frame, pcm in enumerate(sound):
+        voice, state = hear(pcm, state)
+        rows[frame] = listen(state.window, voice.loudness, rows[max(0, frame - 1)])
+    return rows
+
+
+def energy_aperture(sound: Float32[np.ndarray, "frames 640"]) -> Float32[np.ndarray, "frames"]:
     """Return the baseline: each frame's root mean square."""
+    return np.asarray(np.sqrt(np.mean(sound**2, axis=1)), np.float32)
+
+
+def by_frame(pcm: Float32[np.ndarray, "samples"], frames: int) -> Float32[np.ndarray, "frames 640"]:
+    """Cut sound into `frames` frames; silence where it ends early."""
     padded = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
     used = min(len(pcm), len(padded))
     padded[:used] = pcm[:used]
-    return np.asarray(np.sqrt(np.mean(padded.reshape(frames, -1) ** 2, axis=1)), np.float32)
+    return padded.reshape(frames, SAMPLES_PER_FRAME)
 
 
 def score_clips(folder: Path, lead_s: float = LEAD_S) -> Iterator[LipScore]:
@@ -148,9 +169,25 @@ def score_clips(folder: Path, lead_s: float = LEAD_S) -> Iterator[LipScore]:
         phones = aligner.align(pcm, sentence)
         truth = track_aperture(pictures)
         known = np.isfinite(truth)
-        curves = rule_aperture(phones, len(truth), lead_s), energy_aperture(pcm, len(truth))
-        rules, energy = (float(np.corrcoef(truth[known], curve[known])[0, 1]) for curve in curves)
-        yield LipScore(path.stem, sentence, int(known.sum()), rules, energy)
+        sound = by_frame(pcm, len(truth))
+        curves = _apertures(phone_visemes(phones, len(truth), lead_s), heard_visemes(sound))
+        curves["energy"] = energy_aperture(sound)
+        scores = {
+            name: float(np.corrcoef(truth[known], curve[known])[0, 1]) for name, curve in curves.items()
+        }
+        yield LipScore(path.stem, sentence, int(known.sum()), **scores)
+
+
+def _apertures(
+    said: Float32[np.ndarray, "frames 15"], heard: Float32[np.ndarray, "frames 15"]
+) -> dict[str, Float32[np.ndarray, "frames"]]:
+    """Return the apertures of the live rules (phones and sound), of phones alone, and of sound alone."""
+    mouths = {
+        "rules": [shape_mouth(a, heard=b) for a, b in zip(said, heard, strict=True)],
+        "phones": [shape_mouth(a) for a in said],
+        "acoustic": [shape_mouth(b) for b in heard],
+    }
+    return {name: np.array([parting(mouth) for mouth in rows], np.float32) for name, rows in mouths.items()}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -163,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
     args = parser.parse_args(argv)
     scores = list(score_clips(args.folder, args.lead_ms / 1000))
-    means = {name: float(np.mean([getattr(score, name) for score in scores])) for name in ("rules", "energy")}
+    means = {name: float(np.mean([getattr(score, name) for score in scores])) for name in _COLUMNS}
     if args.json:
         line = {
             "clips": [asdict(score) for score in scores],
@@ -173,11 +210,16 @@ def main(argv: list[str] | None = None) -> None:
         }
         sys.stdout.write(json.dumps(line) + "\n")
         return
+    sys.stdout.write(_row("clip", _COLUMNS, "sentence"))
     for score in scores:
-        sys.stdout.write(f"{score.clip:16} {score.rules:6.3f} {score.energy:6.3f}  {score.sentence}\n")
-    sys.stdout.write(
-        f"{'mean':16} {means['rules']:6.3f} {means['energy']:6.3f}  lead {args.lead_ms:.0f} ms\n"
-    )
+        cells = [f"{getattr(score, name):.3f}" for name in _COLUMNS]
+        sys.stdout.write(_row(score.clip, cells, score.sentence))
+    cells = [f"{means[name]:.3f}" for name in _COLUMNS]
+    sys.stdout.write(_row("mean", cells, f"lips lead by {args.lead_ms:.0f} ms"))
+
+
+def _row(first: str, cells: Sequence[str], last: str) -> str:
+    return f"{first:16}" + "".join(f"{cell:>10}" for cell in cells) + f"  {last}\n"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ LEAD_S: Final = 0.02
 running speech the picture leads by 20 ms or lags by up to 70 (Schwartz &
 Savariaux 2014, https://doi.org/10.1371/journal.pcbi.1003743)."""
 BLOCK_FRAMES: Final = 8
+HEARD_SHARE: Final = 0.45
+"""Share of the sound in the mouth's opening; tracked lips are fitted best by about half."""
 BACK_S: Final = 1.0
 AHEAD_S: Final = 0.6
 """Phones within this reach of a block shape it; beyond, their dominance is below one percent."""
@@ -42,6 +44,8 @@ _PARTING: Final = [
     EXPRESSION_INDEX[name]
     for name in ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")
 ]
+
+_OPENING: Final = [_JAW, *_PARTING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,10 @@ def visemes_at(
 
 
 def shape_mouth(
-    visemes: Float32[np.ndarray, "15"], opening: float, reach: float
+    visemes: Float32[np.ndarray, "15"],
+    opening: float = 1.0,
+    reach: float = 1.0,
+    heard: Float32[np.ndarray, "15"] | None = None,
 ) -> Float32[np.ndarray, "52"]:
     """Turn visemes into ARKit weights.
 
@@ -78,8 +85,13 @@ def shape_mouth(
         visemes: Weights in the order of `VISEMES`.
         opening: Scales what parts the lips: loud speech opens wider (JALI's jaw axis). 1 is ordinary.
         reach: Scales all articulation: the speaker's habit.
+        heard: What `models.motion.acoustic` makes of the sound. It shares in how wide the mouth opens, which
+            phones alone do not tell; shapes and closures stay with the phones.
     """
     mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)
+    if heard is not None:
+        openness = np.asarray(reach * (heard @ viseme_weights()[:, _OPENING]), np.float32)
+        mouth[_OPENING] += HEARD_SHARE * (openness - mouth[_OPENING])
     sealed = float(min(1.0, visemes[_PP] / 0.65))
     narrowed = float(min(1.0, visemes[_FF] / 0.8))
     mouth[_JAW] *= opening * (1.0 - 0.65 * sealed) * (1.0 - 0.5 * narrowed)

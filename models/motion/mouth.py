@@ -76,12 +76,11 @@ def move_mouth(
     """
     lips, heard = state.lips, _nothing_heard()
     target = np.zeros(len(EXPRESSIONS), np.float32)
-    if utterance.segment and utterance.phones is not None:
-        visemes, lips = visemes_at(utterance.phones, utterance.frame, utterance.segment, lips)
-        target = _articulate(visemes, prosody.vigour, style)
-    elif utterance.segment:
-        heard = listen(window, prosody.loudness, state.heard)
-        target = _articulate(heard, prosody.vigour, style)
+    if utterance.segment:
+        heard = visemes = listen(window, prosody.loudness, state.heard)
+        if utterance.phones is not None:
+            visemes, lips = visemes_at(utterance.phones, utterance.frame, utterance.segment, lips)
+        target = _articulate(visemes, heard, prosody.vigour, style)
     source = (utterance.segment, utterance.phones is not None)
     corrected = lips.block == state.lips.block and lips.phones != state.lips.phones
     jump = source != state.source or corrected
@@ -90,9 +89,11 @@ def move_mouth(
     return shown, MouthState(lips, heard, shown, residue, source)
 
 
-def _articulate(visemes: Float32[np.ndarray, "15"], vigour: float, style: Style) -> Float32[np.ndarray, "52"]:
+def _articulate(
+    visemes: Float32[np.ndarray, "15"], heard: Float32[np.ndarray, "15"], vigour: float, style: Style
+) -> Float32[np.ndarray, "52"]:
     """Shape the mouth with the speaker's loudness and habits."""
-    mouth = shape_mouth(visemes, 0.7 + 0.45 * vigour, style.reach)
+    mouth = shape_mouth(visemes, 0.75 + 0.45 * vigour, style.reach, heard)
     mouth[_LEFT] *= 1.0 + style.asymmetry
     mouth[_RIGHT] *= 1.0 - style.asymmetry
     mouth[_PRESS] *= style.tightness

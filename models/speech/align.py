@@ -92,7 +92,7 @@ class Aligner:
         self._decode(raw)
         found = [
             _Word(segment.word, segment.start_frame, segment.end_frame + 1)
-            for segment in self._decoder.seg()
+            for segment in self._decoder.seg() or ()
             if segment.word not in _EDGES
         ]
         if sum(word.name not in _SILENT_WORDS for word in found) != len(words):

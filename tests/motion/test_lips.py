@@ -64,14 +64,14 @@ def test_rounding_comes_before_its_sound():
 def test_lips_meet_over_an_open_jaw():
     both = np.zeros(15, np.float32)
     both[[VISEMES.index("PP"), VISEMES.index("aa")]] = 0.9, 0.5
-    mouth = shape_mouth(both, 1.0, 1.0)
+    mouth = shape_mouth(both)
     assert mouth[EXPRESSION_INDEX["jawOpen"]] == mouth[EXPRESSION_INDEX["mouthClose"]] > 0.0
     assert mouth[EXPRESSION_INDEX["mouthLowerDownLeft"]] == 0.0
 
 
 def test_loud_speech_opens_wider():
     vowel = viseme_row("aa")
-    quiet, loud = (shape_mouth(vowel, opening, 1.0)[EXPRESSION_INDEX["jawOpen"]] for opening in (0.8, 1.1))
+    quiet, loud = (shape_mouth(vowel, opening)[EXPRESSION_INDEX["jawOpen"]] for opening in (0.8, 1.1))
     assert loud > 1.2 * quiet
 
 
@@ -82,4 +82,4 @@ def viseme_row(name):
 
 
 def test_nothing_said_is_a_closed_mouth():
-    np.testing.assert_allclose(shape_mouth(curves((), 3)[2], 1.0, 1.0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(shape_mouth(curves((), 3)[2]), 0.0, atol=1e-6)
