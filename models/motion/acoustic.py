@@ -1,7 +1,7 @@
 """Sound without text → mouth: four bands of the spectrum choose between open, wide, round and hissing.
 
-The honest fallback for a live voice: it sees no closure coming, and it lags by the frame it has just heard.
-Where the text is known, `models.motion.lips` does far better (measured by `training.evaluate_lips`).
+All there is for a live voice, and half of the opening where phones are known. How wide a mouth opens it tells
+as well as phones do (`training.evaluate_lips`); closures and rounding it can only guess, and always late.
 """
 
 from functools import cache

@@ -168,7 +168,7 @@ def test_real_speech_aligns(corpus):
 
     folder = corpus / "speech" / "ljspeech"
     lines = [line.split("|") for line in (folder / "metadata.csv").read_text().splitlines()]
-    for name, _, text in lines[:5]:
+    for name, _, text in lines[:3]:
         pcm, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")
         pcm = soxr.resample(pcm, rate_hz, 16_000)
         phones = align(pcm, text)
