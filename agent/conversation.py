@@ -256,15 +256,16 @@ class Conversation:
     async def _interrupt(self) -> None:
         """Fall silent now and end the turn; unrecognised words are carried into the next one."""
         turn, task = self._turn, self._turn_task
-        self._turn = self._turn_task = None
         if turn is None or task is None:
             return
         if self._reply is not None:
             self._reply.silence()
-        if turn.text is None:
+        if turn.text is None and not task.done():
             self._carry = turn.pcm
         await _cancel(turn.guess)
         await _cancel(task)
+        # Only now: whoever is cancelled while it waits here leaves the turn to the next who interrupts.
+        self._turn = self._turn_task = None
 
     def _on_segment(self, event: SegmentEvent) -> None:
         if self._reply is not None and self._reply.on_segment(event):
