@@ -29,7 +29,7 @@ class AvatarCard:
     name: str
     title: str
     preview_png: str
-    """Path of a preview picture on disk."""
+    """Path of the portrait on disk, square and as the first frame shows it: it stands until that comes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from streaming.tracks import PictureTrack, SoundTrack
 
 logger = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
+
 
 class OfferError(ValueError):
     """The offer cannot be answered; the message says why."""
@@ -71,6 +73,7 @@ class Peer:
             OfferError: the text is no SDP, lacks sound or picture, or shares no codec with the room.
         """
         await self._accept(strip_hidden_candidates(offer_sdp))
+        await self._gather()
         answer = await self._pc.createAnswer()
         await self._pc.setLocalDescription(answer)
         self._install_encoders()
@@ -94,6 +97,15 @@ class Peer:
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
             raise OfferError(msg)
+
+    async def _gather(self) -> None:
+        """Gather candidates; on a machine without any network, take the loopback, which aioice leaves out."""
+        gatherer = self._pc.getTransceivers()[0].sender.transport.transport.iceGatherer
+        await gatherer.gather()
+        connection = gatherer._connection
+        if not connection.local_candidates and not self._config.relay_only:
+            loopback = await connection.get_component_candidates(component=1, addresses=[LOOPBACK])
+            connection._local_candidates += loopback
 
     def _install_encoders(self) -> None:
         for transceiver in self._pc.getTransceivers():

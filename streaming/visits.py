@@ -61,7 +61,7 @@ class Visits:
             await self.end(key)
 
     async def _run(self, visit: Visit) -> None:
-        logger.info("visit begins; %d now", len(self) + 1)
+        logger.info("visit begins; %d now", len(self))
         try:
             await visit.run()
         except Exception:

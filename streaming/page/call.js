@@ -8,6 +8,7 @@ import { wait } from "./dom.js";
 
 const GATHER_LOCAL_MS = 40;
 const GATHER_SERVERS_MS = 2500;
+const CONNECT_MS = 6000;
 const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
 
@@ -32,7 +33,7 @@ export class Call extends EventTarget {
     });
     this.pc = pc;
     this.sound = pc.addTransceiver("audio", { direction: "sendrecv" });
-    const picture = pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addTransceiver("video", { direction: "recvonly" });
     const stream = new MediaStream();
     pc.ontrack = ({ track, receiver }) => {
       if (this.settings.jitter_target_ms && "jitterBufferTarget" in receiver) {
@@ -55,7 +56,8 @@ export class Call extends EventTarget {
       return;
     }
     await pc.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
-    this.picture = picture;
+    // Browsers may look for a way for half a minute; a second try often finds one at once.
+    setTimeout(() => this.phase === "connecting" && this.#follow("failed"), CONNECT_MS);
   }
 
   /** Send this track from now on; null sends nothing. */

@@ -7,8 +7,8 @@ const STAGE_WORDS = {
   asr_final: "Speech understood",
   llm_first_token: "First word thought",
   llm_first_sentence: "First sentence ready",
+  tts_first_pcm: "First sound made",
   tts_first_audio: "First sound made",
-  first_audio: "First sound heard",
   first_frame: "Face begins to speak",
   audible: "Heard by you",
 };

@@ -14,6 +14,7 @@ import { Panel } from "./tabs.js";
 
 const RECONNECT_DELAYS_MS = [300, 1500, 4000];
 const MEASURE_MS = 1000;
+const PATIENCE_MS = 1500;
 
 const stage = new Stage();
 const microphone = new Microphone();
@@ -106,6 +107,9 @@ async function connect() {
   mine.addEventListener("stream", ({ detail }) => call === mine && stage.show(detail));
   mine.addEventListener("event", ({ detail }) => call === mine && obey(detail));
   mine.addEventListener("phase", ({ detail }) => call === mine && follow(detail));
+  setTimeout(() => {
+    if (call === mine && mine.phase === "connecting") stage.cover("Connecting…", { spinner: true, cancel: leave });
+  }, PATIENCE_MS);
   try {
     await mine.open();
     if (microphone.track) await mine.setMicrophone(microphone.track);
