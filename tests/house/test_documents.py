@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from agent.cli import app
-from tests.house.repository import ROOT, own_files, relative
+from tests.house.repository import MAY_IMPORT, ROOT, own_files, python_files, relative, tree
 
 PAGES = [path for path in own_files() if path.suffix == ".md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -67,3 +67,16 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
     local = [target.partition("#")[0] for target in targets if "://" not in target]
     assert not [target for target in local if target and not (page.parent / target).exists()]
+
+
+def test_the_design_names_classes_that_exist():
+    tables = [line for line in (ROOT / "docs/design.md").read_text().splitlines() if line.startswith("| `")]
+    named = {name for line in tables for name in re.findall(r"`([A-Z][a-z]\w+)`", line)}
+    defined = {
+        node.name
+        for path in python_files(*MAY_IMPORT)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert len(named) > 10
+    assert not named - defined
