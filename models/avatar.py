@@ -99,8 +99,19 @@ def load_avatar(folder: Path) -> Avatar:
     pictures = {name: np.asarray(Image.open(folder / f"{name}.png")) for name in _PICTURES}
     arrays = load_file(folder / ARRAYS)
     marks = arrays.pop("marks")
-    scalars = {"focal_px": float(arrays.pop("focal_px")), "error": float(arrays.pop("error"))}
-    return Avatar(card["name"], card["title"], **pictures, fit=BodyFit(**arrays, **scalars), marks=marks)
+    fit = BodyFit(
+        arrays["shape"], arrays["expression"], arrays["rotations"], arrays["translation"],
+        float(arrays["focal_px"]), float(arrays["error"]),
+    )  # fmt: skip
+    return Avatar(
+        card["name"],
+        card["title"],
+        pictures["reference"],
+        pictures["mask"],
+        pictures["background"],
+        fit,
+        marks,
+    )
 
 
 def list_avatars(root: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """`WarpPicture`: the warped portrait, moved by the body (paper section 3.2, the Cʷ of every frame).
 
-Four layers: the painted background, the sheet (hair, neck, clothes), the face at full resolution, and eyes and
-mouth. Sheet and face say where in the photo a pixel comes from; their answers are blended, not their
+Four layers: the painted background, the sheet (hair, neck, clothes), the face at full resolution, and
+eyes and mouth. Sheet and face say where in the photo a pixel comes from; their answers are blended, not their
 colours, so no edge shows twice.
 """
 

@@ -232,14 +232,14 @@ def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 skin[y, x] = a0
                 continue
             painted[y, x] = 1.0
-            if kind == EYE_RIGHT or kind == EYE_LEFT:
+            if kind in (EYE_RIGHT, EYE_LEFT):
                 u = (a0 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 _sample(eyes[kind - 1], u, v, paint[y, x])
             else:
                 _mouth(kind, a0, a1, a2, enamel, paint[y, x])
                 mouth[y, x] = 1.0
-            if kind == CAVITY or kind == TONGUE:
+            if kind in (CAVITY, TONGUE):
                 continue
             _sample(inside, sx - 0.5, sy - 0.5, photo_here)
             for c in range(3):

@@ -23,7 +23,7 @@ SPACING_PX: Final = 8
 MARGIN_NODES: Final = 6
 """Nodes beyond the photo's edge, so that swaying never bares the frame."""
 LEAST_FACING: Final = 0.4
-"""Surface seen at a more grazing angle (cosine) is not nailed: it turns away under the hair and cloth on it."""
+"""Surface seen at a more grazing angle (cosine) is not nailed: it turns away under what lies on it."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 

@@ -28,6 +28,8 @@ _CORNERS: Final = (61, 291)
 _INNER: Final = (13, 14)
 _CHIN: Final = (152, 148, 377, 175)
 _JAW: Final = tuple(EXPRESSION_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight"))
+LOWER_SCALE: Final = 0.93
+"""The lower arch is the narrower one."""
 LOWER_SHARE: Final = 0.82
 """The lower teeth lie nearer the hinge than the chin and move this much of its way."""
 
@@ -49,9 +51,10 @@ class Teeth:
         marks = shared_marks()
         rest = (marks.mean + np.tensordot(shape, marks.shape, 1)).astype(np.float32)
         lips = rest[list(_INNER)].mean(0)
-        scale = np.linalg.norm(rest[_CORNERS[0]] - rest[_CORNERS[1]]) / MOUTH_M
-        upper = _arch(lips + (0, -upper_edge_m, -UPPER_BACK_M), scale, 1.0)
-        lower = _arch(lips + (0, -LOWER_EDGE_M, -LOWER_BACK_M), 0.93 * scale, -1.0)
+        scale = float(np.linalg.norm(rest[_CORNERS[0]] - rest[_CORNERS[1]])) / MOUTH_M
+        upper = _arch(lips - np.array([0, upper_edge_m, UPPER_BACK_M], np.float32), scale, 1.0)
+        below = lips - np.array([0, LOWER_EDGE_M, LOWER_BACK_M], np.float32)
+        lower = _arch(below, LOWER_SCALE * scale, -1.0)
         grid = _grid()
         arc = np.concatenate([_arc_mm(scale), _arc_mm(scale)])
         jaw = marks.expression[list(_JAW)][:, list(_CHIN)].mean(1)
@@ -97,4 +100,5 @@ def _arc_mm(scale: float) -> Float32[np.ndarray, "vertices 2"]:
 def _grid() -> Int32[np.ndarray, "triangles 3"]:
     first = (np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).ravel()
     upper = np.stack([first, first + 1, first + COLUMNS], 1)
-    return np.concatenate([upper, np.stack([first + 1, first + COLUMNS + 1, first + COLUMNS], 1)])
+    lower = np.stack([first + 1, first + COLUMNS + 1, first + COLUMNS], 1)
+    return np.concatenate([upper, lower]).astype(np.int32)

@@ -48,7 +48,7 @@ def create_avatar(
     picture = open_photo(photo)
     progress("Finding the face", 0.1)
     with FaceFinder() as finder:
-        framed = frame_person(picture, the_one_face(finder.find(picture)).box)
+        framed = frame_person(picture, the_one_face(finder.search(picture)).box)
         face = the_one_face(finder.find(framed))
     progress("Fitting the body", 0.35)
     fit = fit_portrait(face, find_keypoints(framed), SIZE)

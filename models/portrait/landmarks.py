@@ -1,6 +1,6 @@
 """Face landmarks, blendshapes and person mask by MediaPipe Tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -14,6 +14,8 @@ LANDMARKS: Final = 478
 FOREHEAD, CHIN = 10, 152
 MAX_YAW_DEG: Final = 40.0
 MAX_PITCH_DEG: Final = 32.0
+LEAST_WINDOW_PX: Final = 160
+"""Smallest square that is searched: a face in it would have too few pixels anyway."""
 RIVAL: Final = 0.55
 """A second face at least this high, relative to the first, makes the choice unclear."""
 
@@ -95,6 +97,39 @@ class FaceFinder:
             )
         ]
         return sorted(faces, key=lambda face: -face.height_px)
+
+    def search(self, picture: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
+        """Find faces that are small in the picture, too: look at the whole, then at overlapping squares.
+
+        The detector behind the landmarks was made for faces that fill a fifth of the frame or more.
+        """
+        faces = self.find(picture)
+        side = min(picture.shape[:2])
+        while not faces and side >= LEAST_WINDOW_PX:
+            faces = self._find_in_windows(picture, side)
+            side //= 2
+        return faces
+
+    def _find_in_windows(self, picture: UInt8[np.ndarray, "height width 3"], side: int) -> list[Face]:
+        found: list[Face] = []
+        height, width = picture.shape[:2]
+        for top in _starts(height, side):
+            for left in _starts(width, side):
+                for face in self.find(picture[top : top + side, left : left + side]):
+                    placed = replace(face, points=face.points + np.array([left, top, 0], np.float32))
+                    if not any(_same(placed, other) for other in found):
+                        found.append(placed)
+        return sorted(found, key=lambda face: -face.height_px)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Return where windows begin that overlap by half."""
+    return sorted({*range(0, length - side + 1, max(side // 2, 1)), length - side})
+
+
+def _same(one: Face, other: Face) -> bool:
+    gap = np.linalg.norm(one.points[:, :2].mean(0) - other.points[:, :2].mean(0))
+    return bool(gap < 0.5 * max(one.height_px, other.height_px))
 
 
 def _face(marks: Any, shapes: Any, matrix: Any, width: int, height: int) -> Face:

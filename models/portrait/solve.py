@@ -26,7 +26,7 @@ class MarkModel:
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """Spread of what is expected; smaller holds the fit closer. Errors count in percent of the face's height."""
+    """Spread of what is expected; smaller holds closer. Errors count in percent of the face's height."""
 
     shape: Float64[np.ndarray, "components"]
     """Standard deviation of each shape coefficient."""
