@@ -53,9 +53,10 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """When each stage of one turn was done: `vad_end`, `asr_final`, `llm_first_token`, …
+    """When each stage of one turn was done, by name, e.g. `asr_final`, `llm_first_token`, `audible`.
 
     Milliseconds since the visitor fell silent (or sent the text), so the last stage is the whole wait.
+    A later event of the same turn replaces the earlier one.
     """
 
     turn: int

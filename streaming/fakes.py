@@ -212,8 +212,8 @@ class FakePartner:
         waited_ms = 1000.0 * THINKING_FRAMES / FPS
         stages_ms = {
             "llm_first_token": 0.5 * waited_ms,
-            "tts_first_audio": 0.8 * waited_ms,
-            "first_frame": waited_ms,
+            "tts_first_pcm": 0.8 * waited_ms,
+            "audible": waited_ms,
         }
         self._emit(Latency(speech.segment, stages_ms))
         self._say_state("speaking")

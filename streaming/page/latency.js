@@ -6,10 +6,7 @@ const STAGE_WORDS = {
   vad_end: "End of speech noticed",
   asr_final: "Speech understood",
   llm_first_token: "First word thought",
-  llm_first_sentence: "First sentence ready",
   tts_first_pcm: "First sound made",
-  tts_first_audio: "First sound made",
-  first_frame: "Face begins to speak",
   audible: "Heard by you",
 };
 const TIERS = ["Full", "Warp", "Sparse", "Still"];
@@ -17,16 +14,23 @@ const TURNS_KEPT = 24;
 
 export class LatencyPanel {
   constructor() {
-    this.totals = [];
+    this.totals = new Map();
     this.latency = null;
     this.room = {};
     this.browser = {};
     this.draw();
   }
 
-  turn({ stages_ms }) {
+  clear() {
+    this.totals.clear();
+    this.latency = null;
+  }
+
+  /** Show a turn; a later event of the same turn replaces the earlier. */
+  turn({ turn, stages_ms }) {
     this.latency = Object.entries(stages_ms).sort((a, b) => a[1] - b[1]);
-    this.totals = [...this.totals, this.latency.at(-1)?.[1] ?? 0].slice(-TURNS_KEPT);
+    this.totals.set(turn, this.latency.at(-1)?.[1] ?? 0);
+    if (this.totals.size > TURNS_KEPT) this.totals.delete(this.totals.keys().next().value);
     this.draw();
   }
 
@@ -40,8 +44,8 @@ export class LatencyPanel {
     if (!this.latency?.length) {
       return [el("p", { className: "quiet", textContent: "How long each step of an answer took appears here after the first turn." })];
     }
-    const total = this.latency.at(-1)[1];
-    const head = el("p", { className: "total" }, el("b", { textContent: Math.round(total) }), el("span", { textContent: "ms from your last word to the answer" }));
+    const total = Math.max(1, this.latency.at(-1)[1]);
+    const head = el("p", { className: "total" }, el("b", { textContent: Math.round(total) }), el("span", { textContent: "ms until the answer" }));
     const rows = this.latency.map(([name, ms], i) => {
       const start = i ? this.latency[i - 1][1] : 0;
       const bar = el("i");
@@ -53,7 +57,8 @@ export class LatencyPanel {
         el("div", { className: "track" }, bar));
     });
     const parts = [head, el("dl", { className: "bars" }, ...rows)];
-    if (this.totals.length > 2) parts.push(el("h3", { className: "section-title", textContent: `Last ${this.totals.length} answers` }), sparkline(this.totals));
+    const totals = [...this.totals.values()];
+    if (totals.length > 2) parts.push(el("h3", { className: "section-title", textContent: `Last ${totals.length} answers` }), sparkline(totals));
     return parts;
   }
 

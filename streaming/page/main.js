@@ -89,6 +89,7 @@ async function join({ withMicrophone }) {
   performance.mark("visavis:click");
   attempts = 0;
   chat.clear();
+  latency.clear();
   stage.setPhase("joining");
   $("status").hidden = false;
   $("panel-toggle").hidden = false;
