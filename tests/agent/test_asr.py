@@ -30,8 +30,8 @@ async def test_a_machine_without_recogniser_says_so():
         await NoAsr("not installed").transcribe(np.ones(16000, np.float32))
 
 
-@pytest.mark.parametrize("seconds", [1.0, 3.0, 20.0])
-async def test_loud_noise_and_hum_are_not_words(seconds):
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
+async def test_a_hum_is_not_words(seconds):
     asr = WhisperAsr(AsrConfig())
     hum = (0.1 * np.sin(np.arange(round(16000 * seconds)) * 0.047)).astype(np.float32)
     assert (await asr.transcribe(hum)).text == ""
