@@ -158,6 +158,9 @@ def _mind(config: "Config") -> Iterator[Finding]:
 
 
 def _accelerator(_: "Config") -> Iterator[Finding]:
+    if find_spec("torch") is None:
+        yield Finding("gpu", Status.MISSING, "torch is not installed", "pip install torch")
+        return
     import torch
 
     if torch.cuda.is_available():
