@@ -49,12 +49,12 @@ class Portraits:
 
     def cards(self, first: str) -> list[AvatarCard]:
         """Return every avatar's card, the one called `first` first."""
-        from models.avatar import CARD, PREVIEW, list_avatars
+        from models.avatar import CARD, POSTER, list_avatars
 
         cards = []
         for name in sorted(list_avatars(self._root), key=lambda name: (name != first, name)):
             card = json.loads((self._root / name / CARD).read_text(encoding="utf-8"))
-            cards.append(AvatarCard(name, str(card["title"]), str(self._root / name / PREVIEW)))
+            cards.append(AvatarCard(name, str(card["title"]), str(self._root / name / POSTER)))
         return cards
 
     async def picture(self, name: str) -> PictureStage[Any]:

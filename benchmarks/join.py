@@ -20,11 +20,11 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.browser.chromium import Chromium, Page
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.fakes import FakeHost
 from streaming.server import room_server, served_port
-from tests.browser.chromium import Chromium, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_S = 120.0

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,9 @@ from safetensors.numpy import load_file, save_file
 from models.portrait.fit import BodyFit
 
 FORMAT: Final = 1
-CARD, ARRAYS, PREVIEW = "avatar.json", "fit.safetensors", "preview.png"
+CARD, ARRAYS = "avatar.json", "fit.safetensors"
+PREVIEW, POSTER = "preview.png", "poster.png"
+"""The photo beside the fitted mesh, and the first picture of every visit."""
 _PICTURES: Final = ("reference", "mask", "background")
 
 
@@ -50,14 +53,21 @@ class Avatar:
         return self.reference.shape[0]
 
 
-def save_avatar(avatar: Avatar, preview: UInt8[np.ndarray, "h w 3"], root: Path) -> Path:
-    """Write the avatar's folder under `root`, whole or not at all; an older one of the name is replaced."""
+def save_avatar(avatar: Avatar, extras: Mapping[str, UInt8[np.ndarray, "_ _ 3"]], root: Path) -> Path:
+    """Write the avatar's folder under `root`, whole or not at all; an older one of the name is replaced.
+
+    Args:
+        avatar: the fitted portrait.
+        extras: more pictures to keep, by file name: `PREVIEW`, `POSTER`.
+        root: folder of all avatars.
+    """
     root.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{avatar.name}-", dir=root))
     try:
         for name in _PICTURES:
             Image.fromarray(getattr(avatar, name)).save(scratch / f"{name}.png")
-        Image.fromarray(preview).save(scratch / PREVIEW)
+        for name, picture in extras.items():
+            Image.fromarray(picture).save(scratch / name)
         arrays = {k: np.asarray(v, np.float32) for k, v in asdict(avatar.fit).items()}
         save_file({**arrays, "marks": avatar.marks}, scratch / ARRAYS)
         card = {"format": FORMAT, "name": avatar.name, "title": avatar.title, "fit_error": avatar.fit.error}

@@ -40,6 +40,8 @@ class WarpPicture:
             avatar: the fitted portrait.
             size: side of the pictures in pixels; the photo's own side is sharpest.
         """
+        # One picture, one core: sessions share the cores, and OpenCV's own threads only get in their way.
+        cv2.setNumThreads(1)
         self._size = size
         self._reference = open_reference(avatar)
         self._sheet = Sheet.build(self._reference)
@@ -79,9 +81,8 @@ class WarpPicture:
         height, width = face.skin.shape
         box = np.s_[face.top : face.top + height, face.left : face.left + width]
         _blend_sources(source[box], face.source, face.skin)
-        warped = cv2.remap(
-            self._person, source - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
+        source -= 0.5
+        warped = cv2.remap(self._person, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         picture = np.empty((*source.shape[:2], 3), np.uint8)
         _lay_over(warped, self._background, picture)
         _paint_over(picture[box], face.paint, face.painted)
@@ -99,12 +100,15 @@ def _blend_sources(source, face, share):  # type: ignore[no-untyped-def]  # noqa
 
 @njit(cache=True, nogil=True)
 def _lay_over(warped, background, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Blend by the fourth channel in integers; (v + 1 + v / 256) / 256 is v / 255, rounded down."""
+    one, eight, full = np.uint32(1), np.uint32(8), np.uint32(255)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            alpha = np.int32(warped[y, x, 3])
+            alpha = np.uint32(warped[y, x, 3])
+            rest = full - alpha
             for c in range(3):
-                under = np.int32(background[y, x, c])
-                out[y, x, c] = under + (alpha * (np.int32(warped[y, x, c]) - under)) // 255
+                v = np.uint32(warped[y, x, c]) * alpha + np.uint32(background[y, x, c]) * rest
+                out[y, x, c] = np.uint8((v + one + (v >> eight)) >> eight)
 
 
 @njit(cache=True, nogil=True)
@@ -113,4 +117,4 @@ def _paint_over(picture, paint, share):  # type: ignore[no-untyped-def]  # noqa:
         for x in range(picture.shape[1]):
             if share[y, x] > 0:
                 for c in range(3):
-                    picture[y, x, c] += np.int32(share[y, x] * (paint[y, x, c] - picture[y, x, c]))
+                    picture[y, x, c] = np.uint8(paint[y, x, c] + (1 - share[y, x]) * picture[y, x, c])

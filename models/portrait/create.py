@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from models.avatar import CARD, Avatar, save_avatar
+from models.avatar import CARD, POSTER, PREVIEW, Avatar, save_avatar
+from models.motion.frame import MotionFrame
+from models.picture import Tier
 from models.portrait.errors import PortraitError
 from models.portrait.fit import fit_portrait
 from models.portrait.landmarks import FaceFinder, the_one_face
@@ -18,6 +20,7 @@ from models.portrait.person import paint_background, person_mask
 from models.portrait.photo import SIZE, frame_person, open_photo
 from models.portrait.pose import find_keypoints
 from models.portrait.preview import draw_preview
+from models.warp import WarpPicture
 
 DEFAULT_NAME: Final = "eileen"
 DEFAULT_TITLE: Final = "Eileen"
@@ -60,7 +63,9 @@ def create_avatar(
         name, title or name, framed, np.round(255 * mask).astype(np.uint8), background, fit,
         face.points[:, :2].copy(),
     )  # fmt: skip
-    folder = save_avatar(avatar, draw_preview(avatar), root)
+    warp = WarpPicture(avatar)
+    poster, _ = warp.step(MotionFrame.rest(), warp.init_state(), Tier.WARP)
+    folder = save_avatar(avatar, {PREVIEW: draw_preview(avatar), POSTER: poster}, root)
     progress("Done", 1.0)
     return folder
 

@@ -20,8 +20,10 @@ MIN_FACE_PX: Final = 64
 """Least height of the face in the source photo."""
 BACKDROP: Final = (128, 128, 128)
 """What transparent pixels are laid over."""
-FACE_FRACTION: Final = 0.36
+FACE_FRACTION: Final = 0.30
 """Height of the face (brow to chin) in the frame, where the photo leaves the choice."""
+KEPT: Final = (0.26, 0.55)
+"""A photo whose face has this share of its side is kept whole."""
 FACE_LINE: Final = 0.42
 """Height of the face's centre below the frame's top, as a fraction of its side."""
 
@@ -86,7 +88,7 @@ def frame_person(
             "Use a larger photo or come closer."
         )
     limit = min(height, width)
-    side = limit if 0.2 <= face / limit <= 0.5 else min(limit, face / FACE_FRACTION)
+    side = limit if KEPT[0] <= face / limit <= KEPT[1] else min(limit, face / FACE_FRACTION)
     left = np.clip((x0 + x1) / 2 - side / 2, 0, width - side)
     top = np.clip((y0 + y1) / 2 - FACE_LINE * side, 0, height - side)
     box = (float(left), float(top), float(left + side), float(top + side))

@@ -8,9 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.browser.chromium import Chromium
 from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
-from tests.browser.chromium import Chromium
 from tests.streaming.rooms import open_room
 
 pytestmark = pytest.mark.browser

@@ -20,7 +20,7 @@ def test_the_default_avatar_fits_closely_and_is_made_once(avatar, avatars_folder
 
 
 def test_what_is_saved_is_loaded(avatar, tmp_path):
-    folder = save_avatar(avatar, avatar.reference, tmp_path)
+    folder = save_avatar(avatar, {}, tmp_path)
     again = load_avatar(folder)
     for field in dataclasses.fields(avatar.fit):
         np.testing.assert_array_equal(
@@ -31,8 +31,8 @@ def test_what_is_saved_is_loaded(avatar, tmp_path):
 
 
 def test_saving_again_replaces_whole(avatar, tmp_path):
-    save_avatar(avatar, avatar.reference, tmp_path)
-    save_avatar(dataclasses.replace(avatar, title="Other"), avatar.reference, tmp_path)
+    save_avatar(avatar, {}, tmp_path)
+    save_avatar(dataclasses.replace(avatar, title="Other"), {}, tmp_path)
     assert load_avatar(tmp_path / avatar.name).title == "Other"
     assert [path.name for path in tmp_path.iterdir()] == [avatar.name]
 
@@ -40,7 +40,7 @@ def test_saving_again_replaces_whole(avatar, tmp_path):
 def test_a_failed_save_leaves_nothing(avatar, tmp_path):
     unwritable = dataclasses.replace(avatar, title=b"no text")
     with pytest.raises(TypeError):
-        save_avatar(unwritable, avatar.reference, tmp_path)
+        save_avatar(unwritable, {}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_avatar_names_the_known(avatars_folder, avatar):
 
 
 def test_another_format_is_refused(avatar, tmp_path):
-    folder = save_avatar(avatar, avatar.reference, tmp_path)
+    folder = save_avatar(avatar, {}, tmp_path)
     card = json.loads((folder / "avatar.json").read_text())
     (folder / "avatar.json").write_text(json.dumps(card | {"format": 99}))
     with pytest.raises(AvatarNotFoundError, match="format 99"):

@@ -81,12 +81,19 @@ def test_a_missing_file_is_refused(tmp_path):
         open_photo(tmp_path / "nobody.jpg")
 
 
-def test_framing_keeps_the_face_in_a_wide_photo(astronaut):
-    wide = np.concatenate([np.full((512, 400, 3), 90, np.uint8), astronaut], 1)
-    framed = frame_person(wide, (400 + 170.0, 70.0, 400 + 280.0, 200.0))
-    assert framed.shape == (SIZE, SIZE, 3)
-    left = 400 + 225 - SIZE // 2
+def test_a_face_of_good_size_keeps_the_whole_height():
+    wide = np.random.default_rng(0).integers(0, 255, (512, 912, 3)).astype(np.uint8)
+    framed = frame_person(wide, (570.0, 70.0, 680.0, 230.0))
+    left = 625 - SIZE // 2
     np.testing.assert_array_equal(framed, wide[:, left : left + SIZE])
+
+
+def test_a_small_face_is_brought_nearer():
+    photo = np.full((1000, 1000, 3), 90, np.uint8)
+    photo[300:400, 450:550] = 255
+    framed = frame_person(photo, (450.0, 300.0, 550.0, 400.0))
+    rows = np.flatnonzero((framed[..., 0] > 170).any(1))
+    assert 0.25 < (rows[-1] - rows[0]) / SIZE < 0.35
 
 
 def test_a_landscape_has_no_face(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.browser.devtools import DevTools, DevToolsError
+from benchmarks.browser.devtools import DevTools, DevToolsError
 
 FLAGS = (
     "--headless=new",

@@ -1,0 +1,1 @@
+"""A real Chromium, driven over its DevTools protocol."""
