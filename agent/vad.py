@@ -127,14 +127,14 @@ class SileroScorer:
 
     def __init__(self) -> None:
         """Load the network out of the `silero-vad` package without importing that: it imports torch."""
-        from importlib.metadata import distribution
-
         import onnxruntime
+
+        from models.assets import asset_path
 
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
-        path = distribution("silero-vad").locate_file("silero_vad/data/silero_vad.onnx")
-        self._session: Any = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        path = str(asset_path("silero_vad"))
+        self._session: Any = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self._rate = np.array(SPEECH_RATE_HZ, np.int64)
 
     def init_state(self) -> SileroState:

