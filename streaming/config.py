@@ -52,8 +52,8 @@ class RoomConfig(_Strict):
     audio_kbps: int = Field(default=48, ge=16, le=256)
     """Opus, mono; 48 kbit/s is transparent for speech."""
     audio_buffer_ms: int = Field(default=500, ge=40, le=2000)
-    """Sound that may wait for the network before the oldest is dropped. After a pause of the machine a session
-    hands out up to `SessionConfig.catch_up_ms` at once; less than that here would cut words out."""
+    """Sound that may wait for the network before the oldest is dropped. After a pause of the machine a
+    session hands out up to `SessionConfig.catch_up_ms` at once; less than that here would cut words out."""
     jitter_target_ms: int = Field(default=0, ge=0, le=4000)
     """Least playout delay asked of the browser; 0 leaves it to the browser's own estimate."""
     connect_timeout_s: float = Field(default=15.0, gt=0)
