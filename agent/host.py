@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
 
 from agent.config import Config
 from agent.conversation import Conversation, Senses
@@ -19,9 +21,19 @@ from engine.compute import ThreadCompute
 from engine.session import Session
 from models.home import avatars_root
 from models.motion.rules import RuleMotion
+from models.motion.stage import SPEECH_RATE_HZ, Phone
 from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
 
 _log = logging.getLogger(__name__)
+
+_HELLO: Final = (
+    Phone("HH", 0.0, 0.1),
+    Phone("AH", 0.1, 0.2),
+    Phone("L", 0.2, 0.3),
+    Phone("OW", 0.3, 0.6, stress=1),
+)
+_REHEARSED_FRAMES: Final = 25
+"""Enough for the word and the silence around it."""
 
 Report = Callable[[str, float], None]
 
@@ -87,16 +99,8 @@ class ConversationHost:
         except AdmissionRefusedError as refused:
             raise RoomFullError(str(refused)) from refused
         try:
-            picture = await self._portraits.picture(avatar)
             self._received += 1
-            session = Session(
-                RuleMotion(),
-                picture,
-                clock=LoopClock(),
-                compute=self._compute,
-                config=self._config.session,
-                seed=self._received,
-            )
+            session = await self._open_session(avatar, self._received)
             place.frame_cost_s = session.frame_cost_s
         except BaseException:
             place.leave()
@@ -140,12 +144,17 @@ class ConversationHost:
             config.persona.apology,
         )
 
+    async def _open_session(self, avatar: str, seed: int) -> Session:
+        picture = await self._portraits.picture(avatar)
+        config, compute = self._config.session, self._compute
+        return Session(RuleMotion(), picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
+
     async def _rehearse(self) -> None:
-        """Draw a second of pictures, which compiles and caches what drawing needs."""
-        visit = await self.welcome(self._config.avatar)
-        try:
-            packets = visit.packets()
-            for _ in range(25):
-                await anext(packets)
-        finally:
-            await visit.aclose()
+        """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""
+        session = await self._open_session(self._config.avatar, seed=0)
+        async with session:
+            silence = np.zeros(round(_HELLO[-1].end_s * SPEECH_RATE_HZ), np.int16)
+            session.push_audio(silence, SPEECH_RATE_HZ, _HELLO)
+            session.end_segment()
+            for _ in range(_REHEARSED_FRAMES):
+                await anext(session)
