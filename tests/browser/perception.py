@@ -90,15 +90,22 @@ def stir(patches: np.ndarray) -> np.ndarray:
 
 
 def lips_onset_ms(stirring: np.ndarray, frame_ms: np.ndarray, sound_ms: float) -> float:
-    """Return when the mouth begins to move, near the moment at which sound begins.
+    """Return when the mouth begins to move, from 150 ms before the moment at which sound begins.
 
-    It moves when it stirs a quarter as much as at its livelier moments in the next second, and twice as much
-    as in the second before. NaN where it never does, and where there were less than ten pictures a second.
+    It moves when it stirs six times as much as at rest. NaN where it never does, and where there were less
+    than ten pictures a second. Nods may come before; lips that come much too early are noticed by `lag_ms`.
     """
-    before = stirring[(frame_ms > sound_ms - 1200) & (frame_ms < sound_ms - 200)]
-    during = stirring[(frame_ms > sound_ms) & (frame_ms < sound_ms + 1000)]
-    if min(len(before), len(during)) < 10:
-        return float("nan")
-    threshold = max(0.25 * np.percentile(during, 75), 2 * np.median(before))
-    moving = frame_ms[(frame_ms > sound_ms - 200) & (frame_ms < sound_ms + 1000) & (stirring > threshold)]
-    return float(moving[0]) if len(moving) else float("nan")
+    near = (frame_ms > sound_ms - 150) & (frame_ms < sound_ms + 1000)
+    moving = frame_ms[near & (stirring > 6 * np.percentile(stirring, 25))]
+    return float(moving[0]) if near.sum() > 11 and len(moving) else float("nan")
+
+
+def lag_ms(stirring: np.ndarray, frame_ms: np.ndarray, sound: Sound) -> float:
+    """Return by how much the mouth's stirring follows the presence of sound, where the two agree best."""
+    loud = np.convolve(sound.loud, np.ones(5) / 5, "same")
+    step_ms = sound.begin_ms + STEP_MS * np.arange(len(loud))
+
+    def agreement(lag: float) -> float:
+        return float(np.corrcoef(loud, np.interp(step_ms + lag, frame_ms, np.log1p(stirring)))[0, 1])
+
+    return max(np.arange(-500.0, 501.0, 20.0), key=agreement)
