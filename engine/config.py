@@ -41,10 +41,10 @@ class SessionConfig(BaseModel):
     idle_chunk_frames: Annotated[int, Field(ge=1, le=8)] = 1
     """Frames of a chunk while nobody speaks: short, because speech that arrives waits for its end."""
 
-    lead_frames: Annotated[int, Field(ge=1, le=8)] = 2
+    lead_frames: Annotated[int, Field(ge=1, le=8)] = 4
     """Pictures that may be ready ahead of their time while speaking. Each absorbs 40 ms of unevenness."""
 
-    idle_lead_frames: Annotated[int, Field(ge=1, le=8)] = 1
+    idle_lead_frames: Annotated[int, Field(ge=1, le=8)] = 2
     """The same while nobody speaks; each delays the next utterance by 40 ms."""
 
     fade_ms: Annotated[float, Field(ge=0.0, le=40.0)] = 8.0

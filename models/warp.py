@@ -6,6 +6,7 @@ colours, so no edge shows twice.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ from models.controls.reference import open_reference
 from models.controls.sheet import Sheet
 from models.motion.frame import MotionFrame
 from models.picture import Picture, Tier
+
+COARSER: Final = 4
+"""The sheet's map is drawn at this part of the resolution: two samples to each of its quads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class WarpPicture:
         rotations = joint_rotations(gazing, fit.rotations)
         points, depth = reference.project(reference.identity.pose(expression, rotations))
         side = reference.avatar.side
-        small = self._sheet.source(reference, points, depth, side // 2)
+        small = self._sheet.source(reference, points, depth, side // COARSER)
         source = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
         face = self._face.draw(*self._face.place(reference, points, depth, expression, rotations), side)
         picture = self._compose(source, face)

@@ -25,7 +25,7 @@ class VideoBitrate(_Strict):
 
     min_kbps: int = Field(default=500, ge=50)
     start_kbps: int = Field(default=1200, ge=50)
-    max_kbps: int = Field(default=2500, le=20_000)
+    max_kbps: int = Field(default=1500, le=20_000)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,6 +1,6 @@
 """The face layer: skin, lids and lips at full resolution, with eyeballs and the inside of the mouth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import cv2
@@ -14,6 +14,7 @@ from models.controls.raster import CpuRasterizer
 from models.controls.reference import Reference
 from models.controls.smile import find_teeth
 from models.controls.teeth import Teeth
+from models.controls.visible import ever_visible
 
 OVAL: Final = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -24,6 +25,8 @@ FADE: Final = (0.01, 0.08)
 """Between these distances inside the oval, over the face's height, the face takes over from the sheet."""
 OCCLUDERS: Final = 0.18
 """Skin this far outside the oval, over the face's height, still hides the mouth's lining behind it."""
+SHADOW_TINT: Final = np.array([0.86, 1.0, 1.08], np.float32)
+"""How much of each colour the shadow takes: light that comes through flesh is red."""
 LIP_SHADOW: Final = 0.018
 """How far the lips' shadow reaches into the mouth, over the face's height."""
 TURNED_AWAY: Final = -0.3
@@ -109,6 +112,8 @@ class FaceLayer:
             enamel,
             reference.face_px,
         )
+        seen = ever_visible(layer, reference)
+        layer = replace(layer, triangles=layer.triangles[seen], kinds=layer.kinds[seen])
         layer._photograph(reference)
         return layer
 
@@ -181,7 +186,8 @@ class FaceLayer:
             max(rows[0] - pad, 0) : rows[-1] + pad + 1, max(columns[0] - pad, 0) : columns[-1] + pad + 1
         ]
         depth = cv2.GaussianBlur(mouth[box], (0, 0), reach)
-        paint[box] *= 1 - mouth[box][..., None] * np.clip(1 - 1.25 * depth, 0, 0.75)[..., None]
+        shadow = mouth[box] * np.clip(1 - 1.25 * depth, 0, 0.72)
+        paint[box] *= 1 - shadow[..., None] * SHADOW_TINT
 
 
 def _inside_oval(reference: Reference) -> Float32[np.ndarray, "vertices"]:
