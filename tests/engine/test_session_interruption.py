@@ -82,17 +82,19 @@ async def test_without_easing_the_mouth_shuts_at_once():
 
 
 @pytest.mark.parametrize("picture_s", [0.0, 0.02])
-async def test_new_speech_starts_soon(picture_s):
-    """Sound at the second packet after the push at the latest, with its own picture."""
+@pytest.mark.parametrize("lead", [1, 2, 3])
+async def test_new_speech_starts_soon(lead, picture_s):
+    """Sound comes right after the frames that were ready ahead, with its own picture."""
     for wait_s in (0.0, 0.013, 0.026, 0.039):
-        async with open_session(OpenMouth(), BoxPicture(SIZE), picture_cost(picture_s)) as session:
+        cost = picture_cost(picture_s)
+        async with open_session(OpenMouth(), BoxPicture(SIZE), cost, idle_lead_frames=lead) as session:
             await take(session, 10)
             await asyncio.sleep(wait_s)
             session.push_audio(tone(1.0), MEDIA_RATE_HZ)
-            first, second = await take(session, 2)
-            assert first.segment == 1 or second.segment == 1
-            assert opening(second) == SIZE // 2
-            assert not second.late
+            *_, before, last = await take(session, lead + 1)
+            assert before.segment == 1 or last.segment == 1
+            assert opening(last) == SIZE // 2
+            assert not last.late
 
 
 async def test_speech_pushed_right_after_a_clear_is_heard_over_the_fade():

@@ -88,7 +88,7 @@ async def test_phones_are_passed_on_as_they_become_known():
 
 async def test_presence_follows_attention_and_speech():
     motion = RecordingMotion()
-    async with open_session(motion) as session:
+    async with open_session(motion, idle_lead_frames=1) as session:
         seen = []
         for presence in (Presence.IDLE, Presence.LISTENING, Presence.THINKING):
             session.attend(presence)

@@ -158,12 +158,12 @@ async def test_a_long_stall_skips_media_time_and_no_speech():
 
 
 async def test_a_consumer_slower_than_real_time_is_bounded():
-    async with open_session(input_limit_s=1000.0) as session:
+    async with open_session(input_limit_s=1000.0, lead_frames=2, chunk_frames=4) as session:
         session.push_audio(seconds(30.0), MEDIA_RATE_HZ)
         for _ in range(200):
             await anext(session)
             await asyncio.sleep(0.1)
-            assert session.stats()["planned_frames"] <= 6
+            assert session.stats()["planned_frames"] <= 2 + 4
         stats = session.stats()
     assert stats["skipped_frames"] == pytest.approx(20.0 / 0.04 - 200, abs=15)
     assert stats["media_s"] == pytest.approx(20.0, abs=0.5)
