@@ -101,7 +101,7 @@ def test_an_estimate_that_only_mirrors_what_is_sent_changes_nothing():
 
 
 def test_rises_wait_and_small_changes_are_ignored():
-    governor = BitrateGovernor(VideoBitrate())
+    governor = BitrateGovernor(VideoBitrate(start_kbps=1200, max_kbps=2500))
     assert governor.update(9_000_000, sent_bps=1_000_000, now_s=1) == 1_200_000
     assert governor.update(1_300_000, sent_bps=1_200_000, now_s=6) == 1_200_000
     assert governor.update(9_000_000, sent_bps=1_200_000, now_s=6) == 2_500_000
