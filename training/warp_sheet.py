@@ -14,7 +14,7 @@ from PIL import Image
 from rich.progress import track
 
 from models.avatar import load_avatar
-from models.motion.frame import EXPRESSIONS, JOINT_INDEX, MotionFrame
+from models.motion.frame import MotionFrame
 from models.picture import Tier
 from models.portrait.create import create_avatar
 from models.warp import WarpPicture
@@ -37,23 +37,14 @@ MOTIONS: Final[dict[str, tuple[Turns, dict[str, float]]]] = {
 """Rotations in degrees by joint, and weights; a weight without a side sets both."""
 
 
-def motion(turns: Turns, weights: dict[str, float]) -> MotionFrame:
-    """Build a frame by names."""
-    frame = MotionFrame.rest()
-    for index, channel in enumerate(EXPRESSIONS):
-        for name, weight in weights.items():
-            if channel in (name, f"{name}Left", f"{name}Right"):
-                frame.expression[index] = weight
-    for joint, angles in turns.items():
-        frame.rotations[JOINT_INDEX[joint]] = np.radians(angles)
-    return frame
-
-
 def row(photo: Path, root: Path) -> list[UInt8[np.ndarray, "side side 3"]]:
     """Fit one photo and move it."""
     avatar = load_avatar(create_avatar(photo, "sheet", root, progress=lambda *_: None))
     warp = WarpPicture(avatar)
-    moved = [warp.step(motion(*what), warp.init_state(), Tier.WARP)[0] for what in MOTIONS.values()]
+    moved = [
+        warp.step(MotionFrame.named(weights, turns), warp.init_state(), Tier.WARP)[0]
+        for turns, weights in MOTIONS.values()
+    ]
     return [avatar.reference, *moved]
 
 

@@ -15,11 +15,17 @@ from models.body.body import joint_rotations
 from models.body.expression import ExpressionMap
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Reference
-from models.motion.frame import EXPRESSIONS, JOINT_INDEX, MotionFrame
+from models.motion.frame import MotionFrame
 
 FINER: Final = 2
 """Resolution of the test over the picture's, so that small triangles hit a pixel."""
-_TURNS_DEG: Final = ((0, 0, 0), (0, 14, 0), (0, -14, 0), (12, 0, 4), (-10, 0, -4))
+_TURNS_DEG: Final[tuple[tuple[float, float, float], ...]] = (
+    (0, 0, 0),
+    (0, 14, 0),
+    (0, -14, 0),
+    (12, 0, 4),
+    (-10, 0, -4),
+)
 _FACES: Final[tuple[dict[str, float], ...]] = (
     {},
     {"jawOpen": 0.9, "eyeWide": 0.8, "eyeLookUp": 0.7},
@@ -69,10 +75,4 @@ def ever_visible(layer: Placed, reference: Reference) -> Bool[np.ndarray, "trian
 
 def _samples() -> Iterator[MotionFrame]:
     for turn, face in product(_TURNS_DEG, _FACES):
-        frame = MotionFrame.rest()
-        for index, channel in enumerate(EXPRESSIONS):
-            for name, weight in face.items():
-                if channel in (name, f"{name}Left", f"{name}Right"):
-                    frame.expression[index] = weight
-        frame.rotations[JOINT_INDEX["head"]] = np.radians(turn)
-        yield frame
+        yield MotionFrame.named(face, {"head": turn})

@@ -8,6 +8,7 @@ vectors in radians, right-handed: +x nods down, +y turns towards the person's le
 towards the person's right shoulder.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -69,6 +70,31 @@ class MotionFrame:
         """Split a flat vector of `MOTION_SIZE` values, as the motion model makes them."""
         e, r = len(EXPRESSIONS), 3 * len(JOINTS)
         return cls(vector[:e], vector[e : e + r].reshape(-1, 3), vector[e + r :].reshape(2, -1))
+
+    @classmethod
+    def named(
+        cls, weights: Mapping[str, float], turns_deg: Mapping[str, tuple[float, float, float]] | None = None
+    ) -> Self:
+        """Build a frame by names.
+
+        Args:
+            weights: ARKit weights; a name without its side (`eyeBlink`) sets both.
+            turns_deg: pitch, yaw and roll of joints, in degrees.
+
+        Raises:
+            ValueError: no channel or joint has the name; the message says which there are.
+        """
+        frame = cls.rest()
+        for name, weight in weights.items():
+            channels = [i for i, c in enumerate(EXPRESSIONS) if c in (name, f"{name}Left", f"{name}Right")]
+            if not channels:
+                raise ValueError(f"no expression {name!r}; there are: {', '.join(EXPRESSIONS)}")
+            frame.expression[channels] = weight
+        for joint, angles in (turns_deg or {}).items():
+            if joint not in JOINT_INDEX:
+                raise ValueError(f"no joint {joint!r}; there are: {', '.join(JOINTS)}")
+            frame.rotations[JOINT_INDEX[joint]] = np.radians(angles)
+        return frame
 
     def vector(self) -> Float32[np.ndarray, "98"]:
         """Return expression, rotations and curls as one flat vector."""

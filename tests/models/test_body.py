@@ -128,3 +128,10 @@ def test_articulators_are_absolute_and_moods_stay():
     )
     assert weights[EXPRESSION_INDEX["jawOpen"]] == 0
     assert weights[EXPRESSION_INDEX["mouthSmileLeft"]] > 0.5
+
+
+def test_unknown_names_of_a_pose_say_what_there_is():
+    with pytest.raises(ValueError, match="no expression 'smirk'; there are: browDownLeft"):
+        pose(smirk=1)
+    with pytest.raises(ValueError, match="no joint 'tail'; there are: spine"):
+        pose({"tail": (0, 0, 1)})
