@@ -37,7 +37,6 @@ _LIBRARIES: Final = MappingProxyType(
 _WITHOUT: Final = MappingProxyType(
     {
         "pose_landmarker": "shoulders of a new avatar are guessed",
-        "hand_landmarker": "hands of a new avatar are not looked for",
         "whisper_tiny_en": "the avatar can be typed to, not spoken to",
         "piper_joe": "the avatar answers in writing only",
         "smollm2": "`--mind local` is not there; any other mind is",

@@ -16,7 +16,6 @@ from models.motion.stage import SPEECH_RATE_HZ
 
 WINDOW: Final = 512
 """Samples scored at once: 32 ms, the length Silero was trained on."""
-WINDOW_MS: Final = 1000 * WINDOW / SPEECH_RATE_HZ
 _CONTEXT: Final = 64
 """Samples of the window before that Silero wants in front of each window."""
 

@@ -65,6 +65,11 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._jump = jump
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready; when nothing is and nobody works in a thread, jump by `timeout`.
+
+        Raises:
+            StuckLoopError: when there is no timer to jump to and nothing becomes ready.
+        """
         ready = super().select(0)
         if ready or timeout == 0:
             return ready

@@ -86,11 +86,6 @@ ASSETS: Final[Mapping[str, Asset]] = MappingProxyType(
             "pose_landmarker_full.task",
             "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
         ),
-        "hand_landmarker": _mediapipe(
-            "21 landmarks of each hand",
-            "hand_landmarker.task",
-            "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
-        ),
         "selfie_segmenter": _mediapipe(
             "person mask",
             "selfie_segmenter.tflite",

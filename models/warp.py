@@ -14,8 +14,6 @@ from jaxtyping import Float32, UInt8
 from numba import njit
 
 from models.avatar import Avatar
-from models.body.body import joint_rotations
-from models.body.expression import ExpressionMap
 from models.controls.face import FaceLayer, FacePixels
 from models.controls.reference import open_reference
 from models.controls.sheet import Sheet
@@ -50,7 +48,6 @@ class WarpPicture:
         self._reference = open_reference(avatar)
         self._sheet = Sheet.build(self._reference)
         self._face = FaceLayer.build(self._reference)
-        self._expression = ExpressionMap.of(avatar.fit.shape, avatar.fit.expression)
         self._person = np.dstack([avatar.reference, avatar.mask])
         self._background = avatar.background
 
@@ -65,15 +62,11 @@ class WarpPicture:
 
     def step(self, motion: MotionFrame, state: WarpState, tier: Tier) -> tuple[Picture, WarpState]:
         """Return the portrait in this pose. `tier` changes nothing: there is only the warp."""
-        reference, fit = self._reference, self._reference.avatar.fit
-        expression = self._expression(motion.expression)
-        gazing = MotionFrame(expression, motion.rotations, motion.curls)
-        rotations = joint_rotations(gazing, fit.rotations)
-        points, depth = reference.project(reference.identity.pose(expression, rotations))
-        side = reference.avatar.side
-        small = self._sheet.source(reference, points, depth, side // COARSER)
+        reference = self._reference
+        posed, side = reference.pose(motion), reference.avatar.side
+        small = self._sheet.source(reference, posed, side // COARSER)
         source = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-        face = self._face.draw(*self._face.place(reference, points, depth, expression, rotations), side)
+        face = self._face.draw(*self._face.place(reference, posed), side)
         picture = self._compose(source, face)
         if self._size != side:
             picture = cv2.resize(picture, (self._size, self._size), interpolation=cv2.INTER_AREA)

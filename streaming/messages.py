@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streaming.contract import Notice, RoomEvent
 
-CHANNEL_LABEL = "events"
 MESSAGE_MAX_CHARS = 64_000
 
 

@@ -47,7 +47,7 @@ class ExpressionMap:
         for side, (upper, lower) in _LIDS.items():
             blink = EXPRESSION_INDEX[f"eyeBlink{side}"]
             kept[blink] = expression[blink]
-            rest = marks.mean + np.tensordot(shape, marks.shape, 1) + np.tensordot(kept, marks.expression, 1)
+            rest = marks.rest(shape, kept)
             opening = rest[upper, 1] - rest[lower, 1]
             closing = marks.expression[blink, lower, 1] - marks.expression[blink, upper, 1]
             gain[blink] = np.clip(opening / closing, 0.1, _HIGHEST - kept[blink])

@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 
-from models.body.body import joint_rotations
-from models.body.expression import ExpressionMap
 from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer, Rasterizer
@@ -41,7 +39,6 @@ class Controls:
 
 def render_controls(
     reference: Reference,
-    expression: ExpressionMap,
     motion: MotionFrame,
     side: int,
     rasterizer: Rasterizer | None = None,
@@ -50,17 +47,15 @@ def render_controls(
 
     Args:
         reference: the portrait.
-        expression: the person's calibration.
         motion: the frame.
         side: side of the controls in pixels, 128 for the base model.
         rasterizer: defaults to the CPU's.
     """
-    body, fit = reference.body, reference.avatar.fit
-    weights = expression(motion.expression)
-    pose = joint_rotations(MotionFrame(weights, motion.rotations, motion.curls), fit.rotations)
-    points, depth = reference.project(reference.identity.pose(weights, pose))
+    body, posed = reference.body, reference.pose(motion)
     scale = np.float32(side / reference.avatar.side)
-    fragments = (rasterizer or CpuRasterizer()).rasterize(points * scale, depth, body.triangles, side, side)
+    fragments = (rasterizer or CpuRasterizer()).rasterize(
+        posed.points * scale, posed.depth, body.triangles, side, side
+    )
     low, high = body.mean.min(0), body.mean.max(0)
     table = np.concatenate(
         [(body.mean - low) / (high - low), reference.points, reference.depth[:, None]], 1
@@ -89,7 +84,8 @@ def _seen(
     last = reference.avatar.side - 1
     inside = ((source >= 0) & (source <= last)).all(-1)
     x, y = (np.clip(source[..., axis], 0, last).astype(int) for axis in (0, 1))
-    nearest = reference.fragments.depth[y, x]
-    there = reference.body.regions[reference.fragments.triangle[y, x]]
+    nearest, triangle = reference.fragments.depth[y, x], reference.fragments.triangle[y, x]
     inner = region >= Region.EYE_LEFT
-    return inside & (far <= nearest + VISIBLE_M) & (~inner | (there == region))
+    same = ~inner | (reference.body.regions[triangle] == region)
+    # Where the photo shows no body its depth is infinite: beside the outline lies background.
+    return inside & (triangle >= 0) & (far <= nearest + VISIBLE_M) & same

@@ -11,7 +11,7 @@ from numba import njit
 from models.body.rig import RIG_INDEX, Region
 from models.controls.eyes import REACH_RAD, Eye, eye_angles
 from models.controls.raster import CpuRasterizer
-from models.controls.reference import Reference
+from models.controls.reference import Posed, Reference
 from models.controls.smile import find_teeth
 from models.controls.teeth import Teeth
 from models.controls.visible import ever_visible
@@ -120,9 +120,8 @@ class FaceLayer:
     def _photograph(self, reference: Reference) -> None:
         """Note where every point lies in the photo, and where the photo shows the mouth's inside."""
         fit, side = reference.avatar.fit, reference.avatar.side
-        points, depth = self.place(
-            reference, reference.points, reference.depth, fit.expression, fit.rotations
-        )
+        posed = Posed(fit.expression, fit.rotations, reference.points, reference.depth)
+        points, depth = self.place(reference, posed)
         self.photo[:] = points
         fragments = CpuRasterizer().rasterize(points, depth, self.triangles, side, side)
         kinds = np.where(fragments.triangle >= 0, self.kinds[fragments.triangle], SKIN)
@@ -134,20 +133,16 @@ class FaceLayer:
     def place(
         self,
         reference: Reference,
-        points: Float32[np.ndarray, "vertices 2"],
-        depth: Float32[np.ndarray, "vertices"],
-        expression: Float32[np.ndarray, "52"],
-        rotations: Float32[np.ndarray, "joints 3"],
+        posed: Posed,
     ) -> tuple[Float32[np.ndarray, "points 2"], Float32[np.ndarray, "points"]]:
         """Return pixels and depth of the face's points and the teeth behind them."""
-        teeth = reference.identity.carry(self.teeth.pose(expression), RIG_INDEX["head"], rotations)
-        fit = reference.avatar.fit
-        seen = teeth + fit.translation
-        far = -seen[:, 2]
-        placed = reference.avatar.side / 2 + fit.focal_px * seen[:, :2] / far[:, None] * (1, -1)
+        teeth = reference.identity.carry(
+            self.teeth.pose(posed.expression), RIG_INDEX["head"], posed.rotations
+        )
+        placed, far = reference.project(teeth)
         return (
-            np.concatenate([points[self.vertices], placed]).astype(np.float32),
-            np.concatenate([depth[self.vertices], far]).astype(np.float32),
+            np.concatenate([posed.points[self.vertices], placed]),
+            np.concatenate([posed.depth[self.vertices], far]),
         )
 
     def draw(

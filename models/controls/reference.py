@@ -8,10 +8,12 @@ from jaxtyping import Float32
 from scipy.interpolate import RBFInterpolator
 
 from models.avatar import Avatar
-from models.body.body import BodyModel, Identity, gazing_rotations, shared_body
+from models.body.body import BodyModel, Identity, gazing_rotations, joint_rotations, shared_body
+from models.body.expression import ExpressionMap
 from models.body.rig import RIG_INDEX
 from models.camera import project
 from models.controls.raster import CpuRasterizer, Fragments
+from models.motion.frame import MotionFrame
 from models.portrait.landmarks import CHIN, FOREHEAD
 from models.portrait.marks import shared_marks
 
@@ -21,6 +23,19 @@ RESIDUAL_SMOOTHING: Final = 0.05
 """Thin-plate smoothing: landmarks are met to a twentieth of a pixel, without ripples between them."""
 RESIDUAL_REACH: Final = 0.12
 """The residual fades out over this fraction of the face's height around the landmarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """The body in one frame, seen by the portrait's camera."""
+
+    expression: Float32[np.ndarray, "52"]
+    """This person's weights."""
+    rotations: Float32[np.ndarray, "joints 3"]
+    points: Float32[np.ndarray, "vertices 2"]
+    """Pixels, residual included."""
+    depth: Float32[np.ndarray, "vertices"]
+    """Metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +58,23 @@ class Reference:
     face_px: float
     """Height of the face."""
 
-    def project(
-        self, vertices: Float32[np.ndarray, "vertices 3"]
-    ) -> tuple[Float32[np.ndarray, "vertices 2"], Float32[np.ndarray, "vertices"]]:
-        """Return pixels (with the residual) and depth of posed vertices."""
+    mapping: ExpressionMap
+    """From θᵉ to this person's weights."""
+
+    def pose(self, motion: MotionFrame) -> Posed:
+        """Pose the body and project it."""
         fit = self.avatar.fit
-        points, depth = project(vertices, fit.translation, fit.focal_px, self.avatar.side)
-        return points + self.residual, depth
+        weights = self.mapping(motion.expression)
+        rotations = joint_rotations(MotionFrame(weights, motion.rotations, motion.curls), fit.rotations)
+        points, depth = self.project(self.identity.pose(weights, rotations))
+        return Posed(weights, rotations, points + self.residual, depth)
+
+    def project(
+        self, vertices: Float32[np.ndarray, "points 3"]
+    ) -> tuple[Float32[np.ndarray, "points 2"], Float32[np.ndarray, "points"]]:
+        """Return pixels and depth of posed points, as the camera sees them, without the residual."""
+        fit = self.avatar.fit
+        return project(vertices, fit.translation, fit.focal_px, self.avatar.side)
 
 
 def open_reference(avatar: Avatar) -> Reference:
@@ -63,7 +88,8 @@ def open_reference(avatar: Avatar) -> Reference:
     points = points + residual
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
     facing = _facing(vertices + fit.translation, body)
-    return Reference(avatar, body, identity, residual, points, depth, fragments, facing, face_px)
+    mapping = ExpressionMap.of(fit.shape, fit.expression)
+    return Reference(avatar, body, identity, residual, points, depth, fragments, facing, face_px, mapping)
 
 
 def _facing(seen: Float32[np.ndarray, "vertices 3"], body: BodyModel) -> Float32[np.ndarray, "triangles"]:
@@ -78,11 +104,7 @@ def _residual(
 ) -> Float32[np.ndarray, "vertices 2"]:
     """Thin-plate spline through the landmark errors (Duchon, 1977), faded out beyond the face."""
     marks, fit = shared_marks(), avatar.fit
-    rest = (
-        marks.mean
-        + np.tensordot(fit.shape, marks.shape, 1)
-        + np.tensordot(fit.expression, marks.expression, 1)
-    )
+    rest = marks.rest(fit.shape, fit.expression)
     posed = identity.carry(rest.astype(np.float32), RIG_INDEX["head"], fit.rotations)
     seen, _ = project(posed, fit.translation, fit.focal_px, avatar.side)
     error = (avatar.marks - seen)[:SKIN_MARKS]

@@ -18,7 +18,7 @@ from scipy.sparse.linalg import splu
 from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer
-from models.controls.reference import Reference
+from models.controls.reference import Posed, Reference
 from models.kernels import gather
 
 SPACING_PX: Final = 8
@@ -77,19 +77,17 @@ class Sheet:
     def source(
         self,
         reference: Reference,
-        points: Float32[np.ndarray, "vertices 2"],
-        depth: Float32[np.ndarray, "vertices"],
+        posed: Posed,
         side: int,
     ) -> Float32[np.ndarray, "side side 2"]:
         """Return where in the photo each pixel of a picture of `side` comes from, in photo pixels.
 
         Args:
             reference: the portrait the sheet was built for.
-            points: posed vertices in pixels of the full picture.
-            depth: their depth in metres.
+            posed: the body in this frame.
             side: side of the map; less than the picture's is enough, the sheet is smooth.
         """
-        moved = np.concatenate([points - reference.points, depth[:, None]], 1)
+        moved = np.concatenate([posed.points - reference.points, posed.depth[:, None]], 1)
         nails = gather(self.weights, self.corners, moved)
         motion = np.zeros((len(self.nodes), 3), np.float32)
         motion[:, 2] = FAR_M

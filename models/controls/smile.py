@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from models.body.rig import RIG_INDEX, Region
-from models.camera import project
 from models.controls.reference import Reference
 from models.controls.teeth import COLUMNS, UPPER_EDGE_M, Teeth
 
@@ -56,7 +55,7 @@ def _upper_edge(reference: Reference, average: Teeth, seen: Bool[np.ndarray, "si
     """Lower the average edge to where the visible teeth end, in metres below the lips' line."""
     fit = reference.avatar.fit
     head = reference.identity.carry(average.pose(fit.expression), RIG_INDEX["head"], fit.rotations)
-    points, depth = project(head, fit.translation, fit.focal_px, reference.avatar.side)
+    points, depth = reference.project(head)
     middle = points[COLUMNS // 2]
     rows, columns = np.nonzero(seen)
     central = np.abs(columns - middle[0]) < 0.08 * reference.face_px

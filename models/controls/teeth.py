@@ -49,7 +49,7 @@ class Teeth:
     def build(cls, shape: Float32[np.ndarray, "components"], upper_edge_m: float = UPPER_EDGE_M) -> Self:
         """Set teeth behind this person's lips, the upper ones' edge so far below the closed lips' line."""
         marks = shared_marks()
-        rest = (marks.mean + np.tensordot(shape, marks.shape, 1)).astype(np.float32)
+        rest = marks.rest(shape).astype(np.float32)
         lips = rest[list(_INNER)].mean(0)
         scale = float(np.linalg.norm(rest[_CORNERS[0]] - rest[_CORNERS[1]])) / MOUTH_M
         upper = _arch(lips - np.array([0, upper_edge_m, UPPER_BACK_M], np.float32), scale, 1.0)

@@ -11,10 +11,8 @@ from typing import Final, Protocol
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
-from models.body.body import joint_rotations
-from models.body.expression import ExpressionMap
 from models.controls.raster import CpuRasterizer
-from models.controls.reference import Reference
+from models.controls.reference import Posed, Reference
 from models.motion.frame import MotionFrame
 
 FINER: Final = 2
@@ -47,10 +45,7 @@ class Placed(Protocol):
     def place(
         self,
         reference: Reference,
-        points: Float32[np.ndarray, "vertices 2"],
-        depth: Float32[np.ndarray, "vertices"],
-        expression: Float32[np.ndarray, "52"],
-        rotations: Float32[np.ndarray, "joints 3"],
+        posed: Posed,
     ) -> tuple[Float32[np.ndarray, "points 2"], Float32[np.ndarray, "points"]]:
         """Return pixels and depth of all points."""
         ...
@@ -58,14 +53,10 @@ class Placed(Protocol):
 
 def ever_visible(layer: Placed, reference: Reference) -> Bool[np.ndarray, "triangles"]:
     """Return which triangles of the layer win a pixel in any sample pose, and their neighbours."""
-    fit, side = reference.avatar.fit, reference.avatar.side * FINER
-    mapping = ExpressionMap.of(fit.shape, fit.expression)
+    side = reference.avatar.side * FINER
     seen = np.zeros(len(layer.triangles), bool)
     for motion in _samples():
-        weights = mapping(motion.expression)
-        rotations = joint_rotations(MotionFrame(weights, motion.rotations, motion.curls), fit.rotations)
-        points, depth = reference.project(reference.identity.pose(weights, rotations))
-        placed, far = layer.place(reference, points, depth, weights, rotations)
+        placed, far = layer.place(reference, reference.pose(motion))
         winners = CpuRasterizer().rasterize(placed * FINER, far, layer.triangles, side, side).triangle
         seen[winners[winners >= 0]] = True
     near = np.zeros(int(layer.triangles.max()) + 1, bool)

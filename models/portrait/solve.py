@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from models.body.body import rotation_matrices
 
@@ -22,6 +22,13 @@ class MarkModel:
     mean: Float64[np.ndarray, "478 3"]
     shape: Float64[np.ndarray, "components 478 3"]
     expression: Float64[np.ndarray, "52 478 3"]
+
+    def rest(
+        self, shape: Float[np.ndarray, "components"], expression: Float[np.ndarray, "52"] | None = None
+    ) -> Float64[np.ndarray, "478 3"]:
+        """Return one person's landmarks before the body is posed; a neutral face without `expression`."""
+        points = self.mean + np.tensordot(shape, self.shape, 1)
+        return points if expression is None else points + np.tensordot(expression, self.expression, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,7 @@ class FaceFit:
 
     def points(self, marks: MarkModel) -> Float64[np.ndarray, "478 3"]:
         """Return the landmarks at rest, in the body's frame."""
-        return (
-            marks.mean
-            + np.tensordot(self.shape, marks.shape, 1)
-            + np.tensordot(self.expression, marks.expression, 1)
-        )
+        return marks.rest(self.shape, self.expression)
 
     def project(self, marks: MarkModel, centre: float) -> Float64[np.ndarray, "478 2"]:
         """Return the landmarks in pixels of a square picture whose middle lies at `centre`."""

@@ -115,7 +115,7 @@ def _lid_gap(shape, weights, upper, lower):
     from models.portrait.marks import shared_marks
 
     marks = shared_marks()
-    rest = marks.mean + np.tensordot(shape, marks.shape, 1) + np.tensordot(weights, marks.expression, 1)
+    rest = marks.rest(shape, weights)
     return rest[upper, 1] - rest[lower, 1]
 
 
