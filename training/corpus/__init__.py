@@ -1,0 +1,1 @@
+"""The motion corpus: utterances of many voices, and what a person would do while saying and hearing them."""
