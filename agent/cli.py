@@ -4,8 +4,8 @@ import asyncio
 import json
 import sys
 import webbrowser
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -35,6 +35,8 @@ app = typer.Typer(
 )
 avatars = typer.Typer(help="Make and look at avatars.", no_args_is_help=True)
 app.add_typer(avatars, name="avatar")
+for room in ("train", "evaluate"):
+    app.add_typer(getattr(import_module("training.cli"), room), name=room)
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Run:
     """What holds for one call of the program."""
 
     debug: bool = False
+    progress: Callable[[], AbstractContextManager[Callable[[str, float], None]]] = progress_bar
+    """Lent to commands that live in other rooms."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,153 @@
+"""What a measurement prints: tables to read, or one line of JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from math import isfinite
+from operator import add
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from models.motion.frame import FPS
+from training.evaluation.agreement import shared_lag
+from training.evaluation.closures import ClosureCount
+from training.evaluation.drive import Pace
+from training.evaluation.figures import Figures, mean_of
+from training.evaluation.generated import GeneratedResult
+from training.evaluation.measure import TRACKED, ClipResult
+
+_MAIN: Final = "aperture_correlation"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything one run measured."""
+
+    systems: tuple[str, ...]
+    seeds: int
+    pace: Pace
+    clips: tuple[ClipResult, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Clips that could not be measured, and why."""
+    generated: Mapping[str, GeneratedResult] = field(default_factory=dict)
+
+    def means(self) -> dict[str, Figures]:
+        """Return each system's figures over all clips; closures by their sum, not by clip."""
+        return {name: self._mean(name) for name in (TRACKED, *self.systems) if self.clips}
+
+    def _mean(self, name: str) -> Figures:
+        scores = [clip.scores[name] for clip in self.clips if name in clip.scores]
+        figures = mean_of([score.figures for score in scores])
+        if lags := [score.lags for score in scores if score.lags]:
+            lag, best = shared_lag(lags)
+            figures |= {"aperture_correlation_best_lag": best, "best_lag_frames": lag}
+        return figures | closure_figures(reduce(add, [score.closures for score in scores], ClosureCount()))
+
+    def as_json(self) -> str:
+        """Return one line; what is not known is null."""
+        line = {
+            "systems": self.systems,
+            "seeds": self.seeds,
+            "fps": FPS,
+            "chunk_frames": self.pace.chunk_frames,
+            "lookahead_ms": self.pace.lookahead_ms,
+            "clips": [_clip_line(clip) for clip in self.clips],
+            "refused": dict(self.refused),
+            "mean": self.means(),
+            "generated": {name: _generated_line(result) for name, result in self.generated.items()},
+        }
+        return json.dumps(_without_nan(line))
+
+    def show(self, console: Console) -> None:
+        """Print the tables."""
+        if self.clips:
+            console.print(self._by_clip())
+            console.print(_by_figure("Means over the clips", self.means()))
+        if self.generated:
+            lines = {name: _generated_line(result) for name, result in self.generated.items()}
+            flat = {
+                name: {f"{part} {k}": v for part, figures in line.items() for k, v in figures.items()}
+                for name, line in lines.items()
+            }
+            console.print(_by_figure("Without clips: generated speech, other sounds, idling", flat))
+        for name, why in self.refused.items():
+            console.print(f"{name}: {why}", style="yellow")
+        for clip in self.clips:
+            if clip.cut:
+                console.print(
+                    f"{clip.name}: only its first {clip.frames / FPS:.0f} s were measured", style="yellow"
+                )
+
+    def _by_clip(self) -> Table:
+        table = Table(
+            "clip", *self.systems, "text", title="Lip aperture, correlation with the tracked person"
+        )
+        for clip in self.clips:
+            cells = [
+                clip.scores[n].figures[_MAIN] if n in clip.scores else float("nan") for n in self.systems
+            ]
+            table.add_row(clip.name, *map(_cell, cells), clip.text[:48])
+        means = self.means()
+        table.add_section()
+        table.add_row(
+            "mean", *(_cell(means[name].get(_MAIN, float("nan"))) for name in self.systems), "no lag chosen"
+        )
+        return table
+
+
+def closure_figures(count: ClosureCount) -> Figures:
+    """Return recall and precision of closures, and how many bilabials there were."""
+    return {
+        "closure_recall": count.recall,
+        "closure_precision": count.precision,
+        "bilabials": float(count.spoken),
+    }
+
+
+def _clip_line(clip: ClipResult) -> dict[str, Any]:
+    return {
+        "clip": clip.name,
+        "text": clip.text,
+        "aligned": clip.phones is not None,
+        "seconds": clip.frames / FPS,
+        "cut": clip.cut,
+        "systems": {
+            name: score.figures | closure_figures(score.closures) for name, score in clip.scores.items()
+        },
+    }
+
+
+def _generated_line(result: GeneratedResult) -> dict[str, Figures]:
+    speech = result.speech
+    said = {} if speech is None else speech.figures | closure_figures(speech.closures)
+    return {
+        "speech": said,
+        "opening_over_speech": result.openings,
+        "movement_over_speech": result.movements,
+        "idle": result.idle,
+    }
+
+
+def _by_figure(title: str, columns: Mapping[str, Figures]) -> Table:
+    table = Table("figure", *columns, title=title)
+    names: Sequence[str] = list(dict.fromkeys(name for figures in columns.values() for name in figures))
+    for name in names:
+        table.add_row(name, *(_cell(figures.get(name, float("nan"))) for figures in columns.values()))
+    return table
+
+
+def _cell(value: float) -> str:
+    if not isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3f}"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

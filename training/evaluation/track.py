@@ -1,0 +1,112 @@
+"""What MediaPipe sees of a person, picture by picture, kept under the clip's checksum."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from models.assets import asset_path
+from models.home import home
+from models.motion.frame import EXPRESSIONS, FRAME_MS
+from training.evaluation.clips import ClipError, read_pictures
+
+FORMAT: Final = 1
+"""Raised when what is kept changes: older tracks are then made again."""
+LANDMARKS: Final = 478
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One face over time, 25 pictures a second; NaN where none is found."""
+
+    points: Float32[np.ndarray, "frames 478 3"]
+    """Landmarks in pixels: x right, y down, z away from the camera in the same scale."""
+    expression: Float32[np.ndarray, "frames 52"]
+    """ARKit weights in the order of `EXPRESSIONS`."""
+    rotation: Float32[np.ndarray, "frames 3 3"]
+    """Head to camera; camera axes are x right, y up, z towards the viewer."""
+
+    def save(self, path: Path) -> None:
+        """Write the track; a half-written file never stays under the final name."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npz")
+        np.savez(
+            partial, format=FORMAT, points=self.points, expression=self.expression, rotation=self.rotation
+        )
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """Read what `save` wrote; None where there is none of this format."""
+        if not path.is_file():
+            return None
+        with np.load(path) as data:
+            if data["format"] != FORMAT:
+                return None
+            return cls(data["points"], data["expression"], data["rotation"])
+
+
+def track_clip(path: Path) -> Track:
+    """Return the clip's track: the kept one, or a new one that is kept.
+
+    Raises:
+        ClipError: No picture of the clip shows a face.
+    """
+    kept = home() / "tracks" / f"{hashlib.sha256(path.read_bytes()).hexdigest()}.npz"
+    track = Track.load(kept)
+    if track is None:
+        track = track_pictures(read_pictures(path))
+        track.save(kept)
+    if not np.isfinite(track.expression).any():
+        raise ClipError(f"{path.name} shows no face that can be tracked")
+    return track
+
+
+def track_pictures(pictures: Iterable[UInt8[np.ndarray, "height width 3"]]) -> Track:
+    """Track the face in pictures 40 ms apart.
+
+    Source: https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker
+    """
+    import mediapipe as mp
+
+    rows = []
+    with _landmarker() as landmarker:
+        for number, picture in enumerate(pictures):
+            seen = landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, picture), FRAME_MS * number)
+            rows.append(_row(seen, picture.shape[1], picture.shape[0]))
+    points, expression, rotation = zip(*rows, strict=True) if rows else ((), (), ())
+    return Track(
+        np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
+        np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
+        np.array(rotation, np.float32).reshape(-1, 3, 3),
+    )
+
+
+def _landmarker() -> Any:
+    from mediapipe.tasks import python as tasks
+    from mediapipe.tasks.python import vision
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=tasks.BaseOptions(model_asset_path=str(asset_path("face_landmarker"))),
+        running_mode=vision.RunningMode.VIDEO,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    return vision.FaceLandmarker.create_from_options(options)
+
+
+def _row(seen: Any, width: int, height: int) -> tuple[Any, Any, Any]:
+    if not seen.face_landmarks:
+        return np.full((LANDMARKS, 3), np.nan), np.full(len(EXPRESSIONS), np.nan), np.full((3, 3), np.nan)
+    points = [(mark.x * width, mark.y * height, mark.z * width) for mark in seen.face_landmarks[0]]
+    scores = {shape.category_name: shape.score for shape in seen.face_blendshapes[0]}
+    linear = np.asarray(seen.facial_transformation_matrixes[0])[:3, :3]
+    return (
+        points,
+        [scores.get(name, 0.0) for name in EXPRESSIONS],
+        linear / np.linalg.norm(linear, axis=0, keepdims=True),
+    )
