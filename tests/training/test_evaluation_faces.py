@@ -11,7 +11,7 @@ from training.evaluation.body_face import curves_of_motion, face_points
 from training.evaluation.drive import Pace, drive, idle
 from training.evaluation.marks import IRIS_MM
 from training.evaluation.track import Track
-from training.evaluation.tracked_face import curves_of_track
+from training.evaluation.tracked_face import curves_of_track, motion_of_track
 
 
 def face(weights=None, turns_deg=None):
@@ -74,6 +74,15 @@ def test_a_tracked_turned_face_has_the_lips_of_a_straight_one():
     assert np.abs(tracked.head_deg - turns).max() < 0.01
 
 
+def test_the_body_wears_what_was_tracked():
+    motion = np.array([face({"jawOpen": 0.3}), face({"jawOpen": 0.1, "mouthFunnel": 0.4})])
+    rotations = np.array([turn((-5, 0, 0)), turn((5, 0, 0))], np.float32)
+    points = np.array([seen(weights) for weights in motion])
+    worn = motion_of_track(Track(points, motion[:, :52], rotations))
+    assert worn[:, :52] == pytest.approx(motion[:, :52])
+    assert curves_of_motion(worn).head_deg[:, 0] == pytest.approx([-5, 5], abs=0.01)
+
+
 def test_a_lost_face_is_nowhere():
     lost = Track(
         np.full((2, 478, 3), np.nan, np.float32), np.full((2, 52), np.nan, np.float32),
@@ -84,6 +93,7 @@ def test_a_lost_face_is_nowhere():
     curves = curves_of_track(lost)
     assert np.isfinite(curves.aperture).tolist() == [True, False]
     assert np.isfinite(curves.head_deg[:, 0]).tolist() == [True, False]
+    assert not motion_of_track(lost).any()
 
 
 def test_a_kept_track_comes_back(tmp_path):

@@ -116,6 +116,7 @@ def test_real_lips_follow_rules_more_than_loudness(corpus, tmp_path, monkeypatch
     result = json.loads(output)
     scores = result["clips"][0]["systems"]
     assert scores["rules"]["aperture_correlation"] > scores["energy"]["aperture_correlation"] > 0.2
+    assert scores["worn"]["aperture_correlation"] > 0.9
     assert scores["tracked"]["closure_recall"] == 1.0
     assert (tmp_path / "a.png").stat().st_size > 1000
     assert list((tmp_path / "home" / "tracks").iterdir())

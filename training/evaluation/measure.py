@@ -19,10 +19,12 @@ from training.evaluation.figures import Figures, agreement, habits, lagged
 from training.evaluation.systems import System
 from training.evaluation.texts import phones_of, text_of
 from training.evaluation.track import track_clip
-from training.evaluation.tracked_face import curves_of_track
+from training.evaluation.tracked_face import curves_of_track, motion_of_track
 
 TRACKED: Final = "tracked"
 """The real person's own column: what the figures are for somebody who really spoke."""
+WORN: Final = "worn"
+"""The body wearing the person's own tracked weights and head: agreement that no system can exceed by much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class ClipResult:
     cut: bool
     """The clip goes on after `LONGEST_S`; the rest is not measured."""
     scores: dict[str, Score]
-    """By the system's name, the person's own first."""
+    """By the system's name; `TRACKED` and `WORN` first."""
 
 
 def measure_clip(path: Path, systems: Sequence[System], seeds: int) -> ClipResult:
@@ -60,11 +62,13 @@ def measure_clip(path: Path, systems: Sequence[System], seeds: int) -> ClipResul
         ClipError: The clip has no sound, no picture, or no face.
     """
     heard = read_sound(path)
-    truth = curves_of_track(track_clip(path))
+    track = track_clip(path)
+    truth = curves_of_track(track)
     pcm = fit_frames(heard, len(truth))
     text = text_of(path, pcm)
     phones = phones_of(pcm, text)
-    scores = {TRACKED: score_person(truth, phones)}
+    worn = curves_of_motion(motion_of_track(track))
+    scores = {TRACKED: score_person(truth, phones), WORN: score_samples([worn], phones, truth)}
     for system in systems:
         if phones is not None or not system.knows_phones:
             samples = sample(system, pcm, phones, seeds)

@@ -17,7 +17,7 @@ from training.evaluation.closures import ClosureCount
 from training.evaluation.drive import Pace
 from training.evaluation.figures import Figures, mean_of
 from training.evaluation.generated import GeneratedResult
-from training.evaluation.measure import TRACKED, ClipResult
+from training.evaluation.measure import TRACKED, WORN, ClipResult
 
 _MAIN: Final = "aperture_correlation"
 
@@ -36,7 +36,7 @@ class Report:
 
     def means(self) -> dict[str, Figures]:
         """Return each system's figures over all clips; closures by their sum, not by clip."""
-        return {name: self._mean(name) for name in (TRACKED, *self.systems) if self.clips}
+        return {name: self._mean(name) for name in (TRACKED, WORN, *self.systems) if self.clips}
 
     def _mean(self, name: str) -> Figures:
         scores = [clip.scores[name] for clip in self.clips if name in clip.scores]

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float32
 
+from models.motion.frame import EXPRESSIONS, JOINT_INDEX, MOTION_SIZE
+from training.evaluation.agreement import from_mean
 from training.evaluation.curves import Curves, jaw_opening
 from training.evaluation.marks import CHIN, FIRM, FOREHEAD, INNER_LOWER, INNER_UPPER, IRIS, IRIS_MM, LIPS
 from training.evaluation.track import Track
@@ -27,6 +29,16 @@ def curves_of_track(track: Track) -> Curves:
         track.rotation,
         track.expression,
     )
+
+
+def motion_of_track(track: Track) -> Float32[np.ndarray, "frames 98"]:
+    """Return the motion that shows the tracked weights and turns of the head; rest where no face was seen."""
+    motion = np.zeros((len(track.points), MOTION_SIZE), np.float32)
+    known = np.isfinite(track.rotation).all(axis=(1, 2))
+    head = len(EXPRESSIONS) + 3 * JOINT_INDEX["head"]
+    motion[known, : len(EXPRESSIONS)] = track.expression[known]
+    motion[known, head : head + 3] = from_mean(track.rotation[known]).as_rotvec()
+    return motion
 
 
 def mm_per_pixel(track: Track) -> float:
