@@ -3,7 +3,6 @@
 `agent.cli` opens the door; its `Run` comes in as `context.obj` and lends the progress bar.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ def motion(
     ] = None,
     system: Annotated[
         list[str] | None,
-        typer.Option(help="What to measure, by name or as package.module:factory; may be repeated."),
+        typer.Option(help="What to measure, e.g. rules or diffusion:steps=4; may be repeated."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Samples of each sound.", min=1)] = 8,
     chunk_frames: Annotated[int, typer.Option(help="Frames made at once.", min=1, max=25)] = 4,
@@ -38,8 +37,9 @@ def motion(
     from training.evaluation.drive import Pace
     from training.evaluation.run import run
     from training.evaluation.sheet import save_sheet
+    from training.evaluation.systems import default_names
 
-    names = system or _all_systems()
+    names = system or default_names()
     with context.obj.progress() as progress:
         report = run(names, clips, seeds, Pace(chunk_frames, lookahead_ms), progress, generated=generated)
     if sheet is not None:
@@ -48,10 +48,3 @@ def motion(
         typer.echo(report.as_json())
     else:
         report.show(Console())
-
-
-def _all_systems() -> list[str]:
-    """Return the baselines, and the learned stage where it is there."""
-    from training.evaluation.systems import BASELINES, LEARNED, LEARNED_MODULE
-
-    return [*BASELINES, *([LEARNED] if find_spec(LEARNED_MODULE) else [])]

@@ -11,6 +11,7 @@ from tests.motion.voices import buzz, sentence
 from training.corpus.utterance import Utterance
 from training.evaluation.drive import Pace
 from training.evaluation.generated import measure_generated
+from training.evaluation.learned import short
 from training.evaluation.report import Report
 from training.evaluation.sounds import LEVEL, other_sounds
 from training.evaluation.systems import open_systems
@@ -90,6 +91,14 @@ def test_unknown_systems_are_told_the_choices():
         open_systems(["nonsense"], Pace())
     (system,) = open_systems(["models.motion.stage:StillMotion"], Pace())
     assert system.move(np.zeros(640, np.float32), (Phone("SIL", 0.0, 0.04),), 0).shape == (1, 98)
+
+
+def test_options_of_the_learned_stage_are_known(tmp_path):
+    with pytest.raises(ValueError, match=r"no option speed.*weights, .*steps"):
+        open_systems(["diffusion:speed=2"], Pace())
+    with pytest.raises(OSError, match="absent"):
+        open_systems([f"diffusion-phones:weights={tmp_path / 'absent.safetensors'},steps=4"], Pace())
+    assert short(f"weights={tmp_path / 'bold.safetensors'},steps=4") == "bold,steps=4"
 
 
 def test_the_command_explains_itself(run):

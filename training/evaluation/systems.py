@@ -12,6 +12,7 @@ from models.motion.rules import RuleMotion
 from models.motion.stage import MotionStage, Phone
 from training.evaluation.drive import Pace, drive
 from training.evaluation.energy import EnergyJaw
+from training.evaluation.learned import has_weights, open_learned, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +38,53 @@ class System:
         return motion
 
 
-def _learned() -> MotionStage[Any]:
-    stage: MotionStage[Any] = import_module(LEARNED_MODULE).DiffusionMotion()
-    return stage
+def _learned(name: str, options: str, pace: Pace) -> System:
+    heading = f"{name}:{short(options)}" if options else name
+    return System(heading, open_learned(options), knows_phones=name.endswith("-phones"), pace=pace)
 
 
-LEARNED: Final = "diffusion"
-LEARNED_MODULE: Final = "models.motion.diffusion.stage"
 BASELINES: Final = ("energy", "mean", "rules", "rules-sound")
+LEARNED: Final = ("diffusion", "diffusion-phones")
+NAMES: Final = (*BASELINES, *LEARNED)
 
-_STAGES: Final[dict[str, Callable[[Pace], System]]] = {
+_RULES: Final[dict[str, Callable[[Pace], System]]] = {
     "energy": lambda pace: System("energy", EnergyJaw(), seeded=False, pace=pace),
     "mean": lambda pace: System("mean", RuleMotion(), seeded=False, averaged=True, pace=pace),
     "rules": lambda pace: System("rules", RuleMotion(), knows_phones=True, pace=pace),
     "rules-sound": lambda pace: System("rules-sound", RuleMotion(), pace=pace),
-    LEARNED: lambda pace: System(LEARNED, _learned(), pace=pace),
-    "diffusion-phones": lambda pace: System("diffusion-phones", _learned(), knows_phones=True, pace=pace),
 }
-NAMES: Final = tuple(_STAGES)
+
+
+def default_names() -> tuple[str, ...]:
+    """Return the baselines, and the learned stage where its weights are there."""
+    return NAMES if has_weights() else BASELINES
 
 
 def open_systems(names: Sequence[str], pace: Pace) -> list[System]:
     """Return the named systems.
 
     Args:
-        names: Of `NAMES`, or `package.module:factory` for any other stage, driven by sound alone.
+        names: Of `NAMES`; the learned ones may have options (`learned.open_learned`) after a colon.
+            `package.module:factory` is any other stage, driven by sound alone.
         pace: How the sound comes.
 
     Raises:
         ValueError: There is no such system.
+        OSError: The learned stage's weights are not there.
     """
-    return [_STAGES[name](pace) if name in _STAGES else _imported(name, pace) for name in names]
+    return [_open(name, pace) for name in names]
 
 
-def _imported(name: str, pace: Pace) -> System:
-    module, _, factory = name.partition(":")
+def _open(name: str, pace: Pace) -> System:
+    head, _, tail = name.partition(":")
+    if name in _RULES:
+        return _RULES[name](pace)
+    if head in LEARNED:
+        return _learned(head, tail, pace)
     try:
-        return System(name, getattr(import_module(module), factory)(), pace=pace)
+        factory = getattr(import_module(head), tail)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
             f"no system {name!r}; there are {', '.join(NAMES)}, and any package.module:factory"
         ) from error
+    return System(name, factory(), pace=pace)
