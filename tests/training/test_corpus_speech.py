@@ -7,10 +7,11 @@ import pytest
 
 from models.motion.stage import SPEECH_RATE_HZ, Phone
 from training.corpus import augment, noises
+from training.corpus.alignment import is_plausible, retimed
 from training.corpus.collect import collect, open_sources
 from training.corpus.kokoro_phones import phones_from_kokoro, pieces_of
 from training.corpus.piper import PiperSource
-from training.corpus.recordings import asterisk, found_in, is_plausible, librivox
+from training.corpus.recordings import asterisk, found_in, librivox
 from training.corpus.sentences import is_clean, sentences
 from training.corpus.sound import finish, to_float
 from training.corpus.utterance import utterances
@@ -165,6 +166,46 @@ def test_an_alignment_that_got_lost_is_implausible():
     assert not is_plausible([*speech, Phone("M", 3.0, 3.7)])
     assert not is_plausible([*speech, *(Phone("T", 3 + i / 100, 3.01 + i / 100) for i in range(10))])
     assert not is_plausible([Phone("SIL", 0.0, 1.0)])
+
+
+def phones(said, pause_s=0.2, phone_s=0.1):
+    """Phones of a line such as `SIL B AA1 SIL`, of even length."""
+    timed, at_s = [], 0.0
+    for symbol in said.split():
+        end_s = at_s + (pause_s if symbol == "SIL" else phone_s)
+        timed.append(Phone(symbol.rstrip("12"), at_s, end_s, int(symbol[-1]) if symbol[-1] in "12" else 0))
+        at_s = end_s
+    return tuple(timed)
+
+
+def test_agreeing_phones_take_the_times_and_keep_the_stress():
+    rough = phones("SIL B AA1 B SIL", pause_s=0.15, phone_s=0.15)
+    heard = phones("SIL B AA B SIL", pause_s=0.225)
+    assert retimed(rough, heard) == phones("SIL B AA1 B SIL", pause_s=0.225)
+
+
+@pytest.mark.parametrize(
+    ("rough", "heard", "expected"),
+    [
+        ("SIL B AA1 SIL K AA SIL", "SIL B AA K AA SIL", "SIL B AA1 K AA SIL"),
+        ("SIL B AA1 K AA SIL", "SIL B AA SIL K AA SIL", "SIL B AA1 SIL K AA SIL"),
+        ("B AA1 K", "B AE K", "B AA1 K"),
+        ("AA B", "SIL AA B SIL", "SIL AA B SIL"),
+    ],
+    ids=["pause unheard", "pause heard", "another vowel", "pauses around"],
+)
+def test_pauses_are_as_heard_and_sounds_as_said(rough, heard, expected):
+    timed = retimed(phones(rough), phones(heard))
+    assert [(p.symbol, p.stress) for p in timed] == [(p.symbol, p.stress) for p in phones(expected)]
+    assert [p.end_s for p in timed] == pytest.approx([p.end_s for p in phones(heard)])
+
+
+def test_sounds_that_only_one_side_knows_leave_no_gap():
+    heard = phones("SIL K AA R T SIL Z SIL")
+    timed = retimed(phones("SIL K AA1 T SIL B IH Z SIL"), heard)
+    assert_tiles(timed, heard[-1].end_s)
+    assert [phone.symbol for phone in timed if phone.symbol in ("K", "T", "Z")] == ["K", "T", "Z"]
+    assert next(p.start_s for p in timed if p.symbol == "T") == pytest.approx(0.5)
 
 
 def test_recordings_are_named_after_their_speakers(tmp_path):

@@ -1,21 +1,27 @@
 """Kokoro-82M's English voices as a source of the corpus: https://huggingface.co/hexgrad/Kokoro-82M.
 
 Its files are put together by `training.corpus.kokoro_setup`. The text goes through the espeak of piper-tts
-(GPL-3.0-or-later, `pip install 'visavis[voice]'`), imported only here.
+(GPL-3.0-or-later, `pip install 'visavis[voice]'`), imported only here. Espeak tells what is said, forced
+alignment when it sounds.
 """
 
 import json
+import logging
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32
 
+from models.speech.align import Aligner, AlignmentError
+from training.corpus.alignment import is_plausible, retimed
 from training.corpus.kokoro_phones import Piece, phones_from_kokoro, pieces_of
 from training.corpus.kokoro_setup import DURATIONS
 from training.corpus.sentences import sentences
-from training.corpus.sound import finish
+from training.corpus.sound import finish, to_speech_rate
 from training.corpus.utterance import Utterance
+
+_log = logging.getLogger(__name__)
 
 _RATE_HZ: Final = 24_000
 _SAMPLES_PER_FRAME: Final = 600
@@ -41,12 +47,13 @@ class KokoroSource:
         self._vocabulary: dict[str, int] = json.loads((folder / "vocab.json").read_text("utf-8"))["vocab"]
         self._session = _load(folder / "kokoro.onnx")
         self._espeak = EspeakPhonemizer()
+        self._aligner = Aligner()
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def make(self, number: int) -> Utterance | None:
-        """Let the voice whose turn it is speak sentence `number`; None where the text is too long."""
+        """Let the voice whose turn it is speak sentence `number`; None where its times stay unclear."""
         voice, text = self._voices[number % len(self._voices)], self._texts[number]
         pieces = self._read(text, british=voice.name.startswith("b"))
         symbols = "".join(piece.symbols for piece in pieces)
@@ -55,8 +62,15 @@ class KokoroSource:
         speed = np.random.default_rng((self._seed, number)).uniform(*_SPEEDS)
         style = np.fromfile(voice, np.float32).reshape(-1, 256)[len(symbols) - 1]
         pcm, durations = self._speak(symbols, style, float(speed))
-        phones = phones_from_kokoro(pieces, durations, _RATE_HZ)
-        return finish(f"kokoro-{voice.stem}", text, pcm, _RATE_HZ, phones)
+        rough = phones_from_kokoro(pieces, durations, _RATE_HZ)
+        try:
+            heard = self._aligner.align(to_speech_rate(pcm, _RATE_HZ), text)
+        except AlignmentError as error:
+            _log.info("%s left out: %s", text, error)
+            return None
+        if not is_plausible(heard):
+            return None
+        return finish(f"kokoro-{voice.stem}", text, pcm, _RATE_HZ, retimed(rough, heard))
 
     def _read(self, text: str, british: bool) -> list[Piece]:
         """Return what espeak reads, without the symbols that Kokoro does not know."""

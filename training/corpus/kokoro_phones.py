@@ -8,11 +8,11 @@ through the pieces, so that the phones are the ones Piper's voices have for the 
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from models.motion.stage import Phone
-from models.speech.piper_phones import LABEL_LAG_S, phones_from_piper
+from models.speech.piper_phones import phones_from_piper
 
 _BOTH: Final = {
     "aɪ": "I", "aʊ": "W", "dʒ": "ʤ", "eɪ": "A", "tʃ": "ʧ", "ɔɪ": "Y", "ɚ": "əɹ", "n̩": "ᵊn",
@@ -21,9 +21,6 @@ _BOTH: Final = {
 }  # fmt: skip
 _US: Final = _BOTH | {"oʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ɾ": "T", "ː": ""}
 _GB: Final = _BOTH | {"əʊ": "Q", "eə": "ɛː", "iə": "ɪə"}
-
-LAG_S: Final = 0.06
-"""Kokoro's labels come this much after the sound: measured as Piper's `LABEL_LAG_S`, equal for all voices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def pieces_of(ipa: str, british: bool) -> list[Piece]:
 def phones_from_kokoro(
     pieces: Sequence[Piece], durations: Sequence[int], sample_rate_hz: int
 ) -> tuple[Phone, ...]:
-    """Lay phones over the sound.
+    """Lay phones over the sound, roughly: Kokoro's labels come some 60 ms after it, and pauses drift.
 
     Args:
         pieces: What was read, all of it.
@@ -66,7 +63,7 @@ def phones_from_kokoro(
         spans += _share(piece.ipa, sum(durations[at : at + len(piece.symbols)]))
         at += len(piece.symbols)
     spans.append(_Span("$", durations[at]))
-    return _shift(phones_from_piper(spans, sample_rate_hz), LABEL_LAG_S - LAG_S)
+    return phones_from_piper(spans, sample_rate_hz)
 
 
 def _share(ipa: str, samples: int) -> list[_Span]:
@@ -76,10 +73,3 @@ def _share(ipa: str, samples: int) -> list[_Span]:
     each = [0 if mark else samples // count for mark in marks]
     each[0] += samples - sum(each)
     return [_Span(character, share) for character, share in zip(ipa, each, strict=True)]
-
-
-def _shift(phones: Sequence[Phone], by_s: float) -> tuple[Phone, ...]:
-    """Move the borders between phones; beginning and end stay."""
-    inner = [phone.end_s + by_s for phone in phones[:-1]]
-    starts, ends = [phones[0].start_s, *inner], [*inner, phones[-1].end_s]
-    return tuple(replace(phone, start_s=a, end_s=b) for phone, a, b in zip(phones, starts, ends, strict=True))

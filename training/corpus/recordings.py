@@ -8,7 +8,7 @@ the recogniser — and two Debian packages where they are installed: the prompts
 import gzip
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.assets import asset_path
-from models.motion.stage import SPEECH_RATE_HZ, Phone
+from models.motion.stage import SPEECH_RATE_HZ
 from models.speech.align import Aligner, AlignmentError
+from training.corpus.alignment import is_plausible
 from training.corpus.sound import finish
 from training.corpus.utterance import Utterance
 
@@ -31,10 +32,6 @@ LIBRIVOX: Final = Path("/usr/share/pocketsphinx/test/data/librivox")
 """Five clips with a file `transcription`; https://packages.debian.org/pocketsphinx-testdata."""
 
 _ENDINGS: Final = frozenset({".flac", ".wav"})
-_SHORT_S: Final = 0.035
-"""The aligner gives every phone 30 ms at least; where it was lost, most have just that."""
-_SHORT_SHARE: Final = 0.25
-_LONG_S: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +68,6 @@ class RecordingsSource:
             _log.info("%s left out: %s", recording.path.name, error)
             return None
         return finish(recording.voice, text, pcm, SPEECH_RATE_HZ, phones) if is_plausible(phones) else None
-
-
-def is_plausible(phones: Sequence[Phone]) -> bool:
-    """Tell whether an alignment can be right: few very short sounds, none very long, and any at all."""
-    spans_s = [phone.end_s - phone.start_s for phone in phones if phone.symbol != "SIL"]
-    short = sum(span_s < _SHORT_S for span_s in spans_s)
-    return bool(spans_s) and short <= _SHORT_SHARE * len(spans_s) and max(spans_s) <= _LONG_S
 
 
 def found_in(folder: Path) -> Iterator[Recording]:
