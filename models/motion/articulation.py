@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS
+from models.speech.words import is_vowel
 
 VISEMES: Final = (
     "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U",
@@ -17,16 +18,16 @@ _SHAPES: Final[dict[str, dict[str, float]]] = {
     "sil": {},
     "PP": {"mouthPress": 0.40, "mouthRollLower": 0.22, "mouthRollUpper": 0.18},
     "FF": {"jawOpen": 0.05, "mouthRollLower": 0.42, "mouthShrugLower": 0.18, "mouthUpperUp": 0.20},
-    "TH": {"jawOpen": 0.13, "mouthLowerDown": 0.16, "mouthUpperUp": 0.10},
-    "DD": {"jawOpen": 0.14, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08},
+    "TH": {"jawOpen": 0.08, "mouthLowerDown": 0.10, "mouthUpperUp": 0.06},
+    "DD": {"jawOpen": 0.08, "mouthLowerDown": 0.09, "mouthUpperUp": 0.05},
     "kk": {"jawOpen": 0.20, "mouthLowerDown": 0.12, "mouthUpperUp": 0.06},
-    "CH": {"jawOpen": 0.12, "mouthFunnel": 0.50, "mouthPucker": 0.20},
-    "SS": {"jawOpen": 0.09, "mouthStretch": 0.16, "mouthLowerDown": 0.22, "mouthUpperUp": 0.12},
-    "nn": {"jawOpen": 0.13, "mouthLowerDown": 0.12, "mouthUpperUp": 0.06},
-    "RR": {"jawOpen": 0.13, "mouthFunnel": 0.30, "mouthPucker": 0.25},
+    "CH": {"jawOpen": 0.06, "mouthFunnel": 0.50, "mouthPucker": 0.20},
+    "SS": {"jawOpen": 0.09, "mouthStretch": 0.16, "mouthLowerDown": 0.34, "mouthUpperUp": 0.20},
+    "nn": {"jawOpen": 0.08, "mouthLowerDown": 0.07, "mouthUpperUp": 0.04},
+    "RR": {"jawOpen": 0.07, "mouthFunnel": 0.30, "mouthPucker": 0.25},
     "aa": {"jawOpen": 0.55, "mouthLowerDown": 0.22, "mouthUpperUp": 0.12},
     "E": {
-        "jawOpen": 0.40,
+        "jawOpen": 0.44,
         "mouthStretch": 0.14,
         "mouthLowerDown": 0.24,
         "mouthUpperUp": 0.14,
@@ -39,11 +40,12 @@ _SHAPES: Final[dict[str, dict[str, float]]] = {
         "mouthUpperUp": 0.12,
         "mouthSmile": 0.16,
     },
-    "O": {"jawOpen": 0.36, "mouthFunnel": 0.48, "mouthPucker": 0.22},
-    "U": {"jawOpen": 0.13, "mouthFunnel": 0.32, "mouthPucker": 0.58},
+    "O": {"jawOpen": 0.22, "mouthFunnel": 0.48, "mouthPucker": 0.22},
+    "U": {"jawOpen": 0.05, "mouthFunnel": 0.32, "mouthPucker": 0.58},
 }
-"""Weights at full articulation; a name without side stands for both. Our own, set so that speech peaks at
-0.3–0.6 jaw, as MediaPipe tracks on people who talk; the tongue stays in, a portrait has none to show."""
+"""Weights at full articulation; a name without side stands for both. Speech peaks at 0.3–0.6 jaw, as
+MediaPipe tracks on people who talk; how far tongue sounds, rounded lips, `E` and hiss part the lips beside an
+open vowel is fitted to tracked lips (`training.corpus.calibrate`). The tongue stays in: none shows."""
 
 _PHONES: Final[dict[str, dict[str, float]]] = {
     "P": {"PP": 1.0}, "B": {"PP": 1.0}, "M": {"PP": 1.0},
@@ -62,6 +64,8 @@ _PHONES: Final[dict[str, dict[str, float]]] = {
     "sil": {"sil": 1.0},
 }  # fmt: skip
 """ARPAbet → visemes; what is missing to 1 stays neutral. `AX` is the unstressed `AH`, which hardly opens."""
+UNDERSHOOT: Final = 0.7
+"""Share of its shape that a short vowel reaches; as `AA0`, `AE0`, … in the mapping."""
 
 _CLASSES: Final = {
     "sil": "basic", "PP": "lips", "FF": "lips", "aa": "jaw", "E": "jaw", "I": "jaw", "O": "jaw", "U": "jaw",
@@ -87,4 +91,9 @@ def phone_mapping() -> Any:
     from openfacefx.mapping import Mapping, Target
 
     targets = [Target(name, _CLASSES.get(name, "tongue")) for name in VISEMES]
-    return Mapping(targets, dict(_PHONES), allow_custom_symbols=True)
+    short = {
+        f"{phone}0": {viseme: UNDERSHOOT * weight for viseme, weight in shape.items()}
+        for phone, shape in _PHONES.items()
+        if is_vowel(phone)
+    }
+    return Mapping(targets, _PHONES | short, allow_custom_symbols=True)

@@ -25,6 +25,10 @@ class Stream(IntEnum):
     FACE = 10
     BROW = 11
     LISTEN = 12
+    GESTURE = 13
+    HANDS = 14
+    WEIGHT = 15
+    DIFFUSION = 100
 
 
 def chance(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -11,6 +11,10 @@ from models.motion.stage import Phone, Presence
 
 ANTICIPATION_S: Final = 0.12
 """Movements that mark a known accent begin this much before its vowel, so that their top meets it."""
+PREPARATION_S: Final = 0.6
+"""Hands that mark a known accent begin up to this much before its vowel (Rusiewicz et al. 2014)."""
+_SPOKEN_S: Final = 0.35
+"""Voiced time that makes a phrase."""
 _PHRASE_PAUSE_S: Final = 0.2
 
 
@@ -26,6 +30,8 @@ class Cues:
     prosody: Prosody
     accent: float = 0.0
     """Strength 0..1 of an accent to be marked by a movement that begins now."""
+    far_accent: float = 0.0
+    """The same of an accent that comes `PREPARATION_S` later: time enough to raise a hand."""
     boundary: bool = False
     """A phrase ends now."""
     remaining_s: float = float("inf")
@@ -36,15 +42,22 @@ class Cues:
         """Tell whether the floor has just passed."""
         return self.presence is not self.before
 
+    @property
+    def heard_out(self) -> bool:
+        """Tell whether the other has just ended a phrase."""
+        return self.presence is Presence.LISTENING and self.boundary and self.prosody.phrase_s >= _SPOKEN_S
 
-def phone_accent(phones: tuple[Phone, ...], at_s: float, segment: int, seed: int) -> float:
-    """Return the strength of the accent to prepare at `at_s`; 0 where none is near.
+
+def phone_accent(
+    phones: tuple[Phone, ...], at_s: float, segment: int, seed: int, ahead_s: float = ANTICIPATION_S
+) -> float:
+    """Return the strength of the accent that comes `ahead_s` after `at_s`; 0 where none does.
 
     Stressed vowels carry it; which of them is left to chance, since stress in a dictionary is no accent yet.
     """
-    first = bisect_left(phones, at_s + ANTICIPATION_S, key=lambda phone: phone.start_s)
+    first = bisect_left(phones, at_s + ahead_s, key=lambda phone: phone.start_s)
     for index in range(first, len(phones)):
-        if phones[index].start_s >= at_s + ANTICIPATION_S + 1.0 / FPS:
+        if phones[index].start_s >= at_s + ahead_s + 1.0 / FPS:
             break
         if phones[index].stress == 1:
             return float(chance(seed + segment, Stream.ACCENT, index).random())

@@ -20,6 +20,17 @@ _LOOKS: Final[dict[Presence, dict[str, float]]] = {
     Presence.THINKING: {"browInnerUp": 0.16, "browDown": 0.10, "mouthPress": 0.12, "eyeSquint": 0.08},
     Presence.SPEAKING: {"mouthSmile": 0.02, "browInnerUp": 0.02},
 }
+_MOODS: Final[tuple[dict[str, float], dict[str, float]]] = (
+    {"browDown": 0.14, "browInnerUp": 0.10, "mouthFrown": 0.06, "eyeSquint": 0.05},
+    {"mouthSmile": 0.20, "cheekSquint": 0.14, "eyeSquint": 0.06, "browOuterUp": 0.04},
+)
+"""Earnest and smiling, at their largest."""
+_ANSWERS: Final[tuple[dict[str, float], ...]] = (
+    {"mouthSmile": 0.55, "cheekSquint": 0.3, "eyeSquint": 0.15},
+    {"browInnerUp": 0.5, "browOuterUp": 0.5},
+)
+"""What a listener's face says at the end of a phrase, if anything."""
+_ANSWERED: Final = 0.4
 _RAISE: Final = {"browInnerUp": 0.8, "browOuterUp": 0.7, "eyeWide": 0.15}
 _FROWN: Final = {"browDown": 0.5, "eyeSquint": 0.2}
 _STIRRINGS: Final[tuple[dict[str, float], ...]] = (
@@ -65,7 +76,8 @@ def step_face(
     """Return ARKit weights to add to the mouth, and the state after this frame."""
     look = state.look.towards(_look(cues.presence, style), _PACE)
     state = replace(state, look=look, pulses=advance(state.pulses), since_brow_s=state.since_brow_s + DT_S)
-    state = _stir(cues, style, seed, _brows(cues, style, seed, state))
+    state = _answer(cues, seed, _brows(cues, style, seed, state))
+    state = _stir(cues, style, seed, state)
     return look.value + total(state.pulses, len(EXPRESSIONS)), state
 
 
@@ -94,6 +106,7 @@ def _look(presence: Presence, style: Style) -> Float64[np.ndarray, "52"]:
     """Return the look of a presence on this person's face."""
     smile = style.smile if presence is not Presence.THINKING else 0.3 * style.smile
     vector = _weights(tuple(_LOOKS[presence].items())) + smile * _weights((("mouthSmile", 1.0),))
+    vector = vector + abs(style.mood) * _weights(tuple(_MOODS[style.mood > 0.0].items()))
     skew = 2.0 * style.asymmetry if presence is not Presence.THINKING else 0.5 * style.side
     return vector * (1.0 + skew * _sides())
 
@@ -108,6 +121,17 @@ def _brows(cues: Cues, style: Style, seed: int, state: FaceState) -> FaceState:
     shapes = _RAISE if random.random() < 0.8 else _FROWN
     size = style.brow * (0.15 + 0.3 * float(random.random()) * cues.accent)
     return _begin(state, shapes, size, float(random.uniform(0.35, 0.7)), since_brow_s=0.0)
+
+
+def _answer(cues: Cues, seed: int, state: FaceState) -> FaceState:
+    """Smile or raise the brows at the end of the other's phrase, now and then."""
+    if not cues.heard_out:
+        return state
+    random = chance(seed, Stream.LISTEN, cues.frame)
+    if random.random() > _ANSWERED:
+        return state
+    shapes = _ANSWERS[int(random.integers(len(_ANSWERS)))]
+    return _begin(state, shapes, float(random.uniform(0.2, 0.5)), float(random.uniform(0.6, 1.4)))
 
 
 def _stir(cues: Cues, style: Style, seed: int, state: FaceState) -> FaceState:

@@ -35,6 +35,8 @@ _POSTURE_S: Final = {
 }
 _POSTURE_DEG: Final = np.array([1.0, 2.2, 1.3])
 _LISTENER_NOD_S: Final = 5.0
+_NODS_AT_PHRASES: Final = 0.55
+"""Share of the other's phrases that a listener answers with a nod."""
 _PITCH_DEG_PER_ST: Final = 0.3
 _FOLLOW, _SETTLE, _VOICE = 6.0, 3.0, 9.0
 """Spring rates in 1/s: after gaze (the head begins some 100 ms after the eyes), of posture, of pitch."""
@@ -122,10 +124,11 @@ def _nods(cues: Cues, style: Style, seed: int, state: HeadState) -> HeadState:
         return replace(state, pulses=(*state.pulses, beat))
     if cues.presence is not Presence.LISTENING:
         return state
-    left_s = state.nod_s - DT_S
-    if left_s > 0.0:
+    left_s, random = state.nod_s - DT_S, chance(seed, Stream.HEAD, cues.frame)
+    # Right after a nod a phrase end brings no other.
+    answered = cues.heard_out and left_s < _LISTENER_NOD_S - 1.0 and random.random() < _NODS_AT_PHRASES
+    if left_s > 0.0 and not answered:
         return replace(state, nod_s=left_s)
-    random = chance(seed, Stream.HEAD, cues.frame)
     nods = _listener_nods(style, random)
     pause_s = bounded_normal(random, _LISTENER_NOD_S, 1.5, 2.0, 10.0)
     return replace(state, pulses=(*state.pulses, *nods), nod_s=pause_s)

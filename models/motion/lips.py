@@ -18,14 +18,15 @@ from jaxtyping import Float32
 from models.motion.articulation import VISEMES, phone_mapping, viseme_weights
 from models.motion.frame import EXPRESSION_INDEX, FPS
 from models.motion.stage import Phone
+from models.motion.style import LEAD_MS
+from models.speech.words import is_vowel
 
-LEAD_S: Final = 0.02
-"""Lips move this much before their sound: 0–20 ms fitted tracked lips best (`training.evaluate_lips`), and in
-running speech the picture leads by 20 ms or lags by up to 70 (Schwartz &
-Savariaux 2014, https://doi.org/10.1371/journal.pcbi.1003743)."""
+LEAD_S: Final = LEAD_MS / 1000.0
+"""Lips move this much before their sound; in `Style`, each person's own."""
 BLOCK_FRAMES: Final = 8
-HEARD_SHARE: Final = 0.45
-"""Share of the sound in the mouth's opening; tracked lips are fitted best by about half."""
+HEARD_SHARE: Final = 0.35
+"""Share of the sound in the mouth's opening while a phone is known to sound; tracked lips are fitted about
+equally well by a quarter to a half (`training.corpus.calibrate`)."""
 BACK_S: Final = 1.0
 AHEAD_S: Final = 0.6
 """Phones within this reach of a block shape it; beyond, their dominance is below one percent."""
@@ -36,6 +37,15 @@ _HABITS: Final = (
 )  # fmt: skip
 """JALI's rules but one: `wordfinal_lip` rounds the mouth a third of a second too early in running speech."""
 
+_SMOOTH_S: Final = 0.04
+"""Deviation of the bell that smooths the curves before lips are closed: the best fit to tracked lips, and
+less is lost where a speaker's lips are earlier or later than others'."""
+_SHORT_PAUSE_S: Final = 0.12
+"""Shorter pauses do not bring the lips to rest (fitted: 0.06 to 0.14)."""
+_SHORT_VOWEL_S: Final = 0.1
+"""Shorter vowels do not reach their shape; stress in a dictionary proved to tell nothing beside length."""
+
+_SIL: Final = VISEMES.index("sil")
 _PP: Final = VISEMES.index("PP")
 _FF: Final = VISEMES.index("FF")
 _JAW: Final = EXPRESSION_INDEX["jawOpen"]
@@ -91,7 +101,9 @@ def shape_mouth(
     mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)
     if heard is not None:
         openness = np.asarray(reach * (heard @ viseme_weights()[:, _OPENING]), np.float32)
-        mouth[_OPENING] += HEARD_SHARE * (openness - mouth[_OPENING])
+        # What sounds while nothing is said, be it music, opens no mouth.
+        share = HEARD_SHARE * (1.0 - float(visemes[_SIL]))
+        mouth[_OPENING] += share * (openness - mouth[_OPENING])
     sealed = float(min(1.0, visemes[_PP] / 0.65))
     narrowed = float(min(1.0, visemes[_FF] / 0.8))
     mouth[_JAW] *= opening * (1.0 - 0.65 * sealed) * (1.0 - 0.5 * narrowed)
@@ -112,7 +124,7 @@ def _near(phones: tuple[Phone, ...], start_s: float) -> tuple[Phone, ...]:
 def _params() -> Any:
     from openfacefx.coarticulation import CoartParams
 
-    return CoartParams(jali=True, jali_rules=_HABITS, stress_emphasis=0.35)
+    return CoartParams(jali=True, jali_rules=_HABITS, smooth=_SMOOTH_S, short_silence=_SHORT_PAUSE_S)
 
 
 def _solve(phones: tuple[Phone, ...], start_s: float) -> Float32[np.ndarray, "block 15"]:
@@ -137,7 +149,10 @@ def _solve(phones: tuple[Phone, ...], start_s: float) -> Float32[np.ndarray, "bl
 
 
 def _symbol(phone: Phone) -> str:
-    """Return the phone as `articulation` names it; only `AH` is told apart by stress."""
+    """Return the phone as `articulation` names it, which tells short vowels and the unstressed `AH` apart."""
     if phone.symbol == "SIL":
         return "sil"
-    return "AX" if phone.symbol == "AH" and phone.stress == 0 else phone.symbol
+    if phone.symbol == "AH" and phone.stress == 0:
+        return "AX"
+    short = is_vowel(phone.symbol) and phone.end_s - phone.start_s < _SHORT_VOWEL_S
+    return f"{phone.symbol}0" if short else phone.symbol

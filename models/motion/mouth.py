@@ -79,7 +79,9 @@ def move_mouth(
     if utterance.segment:
         heard = visemes = listen(window, prosody.loudness, state.heard)
         if utterance.phones is not None:
-            visemes, lips = visemes_at(utterance.phones, utterance.frame, utterance.segment, lips)
+            visemes, lips = visemes_at(
+                utterance.phones, utterance.frame, utterance.segment, lips, style.lead_ms / 1000.0
+            )
         target = _articulate(visemes, heard, prosody.vigour, style)
     source = (utterance.segment, utterance.phones is not None)
     corrected = lips.block == state.lips.block and lips.phones != state.lips.phones
@@ -93,7 +95,7 @@ def _articulate(
     visemes: Float32[np.ndarray, "15"], heard: Float32[np.ndarray, "15"], vigour: float, style: Style
 ) -> Float32[np.ndarray, "52"]:
     """Shape the mouth with the speaker's loudness and habits."""
-    mouth = shape_mouth(visemes, 0.75 + 0.45 * vigour, style.reach, heard)
+    mouth = shape_mouth(visemes, 0.9 + 0.5 * vigour, style.reach, heard)
     mouth[_LEFT] *= 1.0 + style.asymmetry
     mouth[_RIGHT] *= 1.0 - style.asymmetry
     mouth[_PRESS] *= style.tightness

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX, JOINTS
+from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
 from models.motion.gaze import Point
 
 _SHARES: Final = {"head": 0.55, "neck": 0.30, "chest": 0.10, "spine": 0.05}
@@ -19,22 +19,27 @@ _LID_FOLLOWS: Final = 0.35
 """The upper lid falls with a look down, as a share of the look's weight."""
 
 
-def pose_joints(head_deg: Float64[np.ndarray, "3"], air: float) -> Float32[np.ndarray, "12 3"]:
+def pose_joints(
+    head_deg: Float64[np.ndarray, "3"], air: float, body_deg: Float64[np.ndarray, "12 3"]
+) -> Float32[np.ndarray, "12 3"]:
     """Return axis-angle residuals of all joints.
 
     Args:
         head_deg: Pitch, yaw and roll of the head against the room; below 12° they add as vectors.
         air: Air in the lungs, 0..1.
+        body_deg: Posture and gesture, joint by joint.
     """
-    rotations = np.zeros((len(JOINTS), 3), np.float32)
+    rotations = np.radians(body_deg).astype(np.float32)
+    # The neck takes the posture back, so that the head stays where `head_deg` says.
+    trunk = rotations[JOINT_INDEX["spine"]] + rotations[JOINT_INDEX["chest"]]
+    rotations[JOINT_INDEX["neck"]] -= trunk
     for joint, share in _SHARES.items():
-        rotations[JOINT_INDEX[joint]] = np.radians(share * head_deg)
+        rotations[JOINT_INDEX[joint]] += np.radians(share * head_deg)
     lean = np.radians(_CHEST_DEG * air)
     rotations[JOINT_INDEX["chest"], 0] -= lean
-    # The neck takes the lean back, so that the head stays level.
     rotations[JOINT_INDEX["neck"], 0] += lean
-    rotations[JOINT_INDEX["clavicle_left"], 2] = np.radians(_CLAVICLE_DEG * air)
-    rotations[JOINT_INDEX["clavicle_right"], 2] = -np.radians(_CLAVICLE_DEG * air)
+    rotations[JOINT_INDEX["clavicle_left"], 2] += np.radians(_CLAVICLE_DEG * air)
+    rotations[JOINT_INDEX["clavicle_right"], 2] -= np.radians(_CLAVICLE_DEG * air)
     return rotations
 
 

@@ -38,6 +38,8 @@ class ProsodyState:
     loudness_mean: float = 0.5
     vigour: float = 0.65
     score: float = 0.0
+    phrase_s: float = 0.0
+    """Voiced time since the last pause."""
     climb: float = 0.0
     """How far the score has risen without a fall."""
     since_accent_s: float = 10.0
@@ -58,6 +60,8 @@ class Prosody:
     """Strength 0..1 of an accent that has just peaked; 0 elsewhere."""
     pause: bool
     """True in the one frame in which a pause became `PAUSE_S` long."""
+    phrase_s: float = 0.0
+    """Voiced time of the phrase so far, or of the one that the pause ended: little of it is no speech."""
 
 
 def init_prosody() -> ProsodyState:
@@ -82,12 +86,14 @@ def hear(pcm: Float32[np.ndarray, "640"], state: ProsodyState) -> tuple[Prosody,
     score = max(0.0, pitch_st) / 3.0 + max(0.0, loudness - loudness_mean) / 0.3 if voiced else 0.0
     accented = score < state.score and state.climb > _ACCENT and state.since_accent_s > _REFRACTORY_S
     pause = silent_s >= PAUSE_S > state.silent_s
+    phrase_s = state.phrase_s + DT_S * voiced
     after = ProsodyState(
-        window, peak_db, pitch_mean, voiced_s, loudness_mean, vigour, score,
+        window, peak_db, pitch_mean, voiced_s, loudness_mean, vigour, score, 0.0 if pause else phrase_s,
         state.climb + score - state.score if score > state.score else 0.0,
         0.0 if accented else state.since_accent_s + DT_S, min(silent_s, 10.0),
     )  # fmt: skip
-    return Prosody(loudness, vigour, pitch_st, min(1.0, state.score / 2.5) if accented else 0.0, pause), after
+    accent = min(1.0, state.score / 2.5) if accented else 0.0
+    return Prosody(loudness, vigour, pitch_st, accent, pause, phrase_s), after
 
 
 def _pitch_mean(mean: float, pitch: float, voiced_s: float) -> float:

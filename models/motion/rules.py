@@ -3,7 +3,8 @@
     sound ─ prosody ─┬─ cues ─┬─ gaze ──┬─ head ── joints
     phones ──────────┤        ├─ blink ─┤
                      │        ├─ face ──┤
-                     │        └─ breath ┴───────── joints
+                     │        ├─ breath ┼───────── joints
+                     │        └─ posture, gesture ─ joints, fingers
                      └─ mouth (lips or acoustic) ─ expression
 
 Each part is a function of cues, the person's `Style` and its own state; chance comes from seed and counters.
@@ -17,13 +18,15 @@ from jaxtyping import Float32
 
 from models.motion.blink import BlinkState, init_blink, step_blink
 from models.motion.breath import BreathState, init_breath, step_breath
-from models.motion.cues import Cues, phone_accent, phrase_ends
+from models.motion.cues import PREPARATION_S, Cues, phone_accent, phrase_ends
 from models.motion.face import FaceState, init_face, step_face
-from models.motion.frame import EXPRESSION_INDEX, FINGERS, FPS, MotionFrame
+from models.motion.frame import EXPRESSION_INDEX, FPS, MotionFrame
 from models.motion.gaze import GazeState, init_gaze, step_gaze
+from models.motion.gesture import GestureState, init_gesture, step_gesture
 from models.motion.head import HeadState, init_head, step_head
 from models.motion.mouth import MouthState, Utterance, init_mouth, move_mouth
 from models.motion.pose import pose_joints, turn_eyes
+from models.motion.posture import PostureState, init_posture, step_posture
 from models.motion.prosody import Prosody, ProsodyState, hear, init_prosody
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.motion.style import Style
@@ -47,6 +50,8 @@ class RuleState:
     blink: BlinkState
     face: FaceState
     breath: BreathState
+    posture: PostureState
+    gesture: GestureState
 
 
 class RuleMotion:
@@ -66,6 +71,8 @@ class RuleMotion:
             blink=init_blink(seed),
             face=init_face(seed),
             breath=init_breath(seed),
+            posture=init_posture(seed),
+            gesture=init_gesture(seed),
         )
 
     def step(self, chunk: SpeechChunk, state: RuleState) -> tuple[list[MotionFrame], RuleState]:
@@ -100,14 +107,16 @@ def _step_frame(
     lids, blink = step_blink(cues, look.shift_deg, style, seed, state.blink)
     face_weights, face = step_face(cues, style, seed, state.face)
     air, breath = step_breath(cues, style, state.breath)
+    trunk_deg, posture = step_posture(cues, style, seed, state.posture)
+    arms_deg, curls, gesture = step_gesture(cues, style, seed, state.gesture)
     # Rounded lips cannot smile.
     face_weights[_SMILES] *= max(0.0, 1.0 - 1.5 * float(mouth_weights[_PUCKER] + mouth_weights[_FUNNEL]))
     expression = np.clip(mouth_weights + face_weights + turn_eyes(look.point, head_deg, lids), 0.0, 1.0)
-    curls = np.zeros((2, len(FINGERS)), np.float32)
-    frame = MotionFrame(expression.astype(np.float32), pose_joints(head_deg, air), curls)
+    rotations = pose_joints(head_deg, air, trunk_deg + arms_deg)
+    frame = MotionFrame(expression.astype(np.float32), rotations, curls)
     after = replace(
         state, frame=state.frame + 1, presence=presence, prosody=prosody, mouth=mouth, gaze=gaze, head=head,
-        blink=blink, face=face, breath=breath,
+        blink=blink, face=face, breath=breath, posture=posture, gesture=gesture,
     )  # fmt: skip
     return frame, after
 
@@ -117,8 +126,9 @@ def _cues(voice: Prosody, presence: Presence, utterance: Utterance, state: RuleS
     if utterance.segment and utterance.phones:
         at_s = utterance.frame / FPS
         accent = phone_accent(utterance.phones, at_s, utterance.segment, state.seed)
+        far = phone_accent(utterance.phones, at_s, utterance.segment, state.seed, PREPARATION_S)
         ends = phrase_ends(utterance.phones, at_s)
         remaining_s = utterance.phones[-1].end_s - at_s
-        return Cues(state.frame, presence, state.presence, voice, accent, ends, remaining_s)
+        return Cues(state.frame, presence, state.presence, voice, accent, far, ends, remaining_s)
     accent = voice.accent if presence is Presence.SPEAKING else 0.0
-    return Cues(state.frame, presence, state.presence, voice, accent, voice.pause)
+    return Cues(state.frame, presence, state.presence, voice, accent, boundary=voice.pause)

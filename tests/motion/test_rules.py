@@ -6,6 +6,7 @@ import pytest
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
 from models.motion.rules import RuleMotion
 from models.motion.stage import Presence, SpeechChunk, StillMotion
+from models.motion.style import Style
 from tests.motion.voices import buzz, rest, sentence, silence, speak, vectors
 
 JAW = EXPRESSION_INDEX["jawOpen"]
@@ -110,10 +111,13 @@ def test_speech_opens_closes_and_rounds_the_mouth():
     shown = vectors(frames)
     assert 0.3 < shown[:, JAW].max() < 0.7
     assert 0.08 < shown[:, JAW].mean() < 0.3
-    middles = [round((p.start_s + p.end_s) / 2 * 25) for p in phones if p.symbol in ("P", "B", "M")]
+    lead_s = Style.draw(4).lead_ms / 1000
+    middles = [
+        round(((p.start_s + p.end_s) / 2 - lead_s) * 25) for p in phones if p.symbol in ("P", "B", "M")
+    ]
     gaps = [min(shown[m - 1 : m + 2, JAW] - shown[m - 1 : m + 2, CLOSE]) for m in middles]
     assert max(gaps) < 0.03
-    rounded = [round((p.start_s + p.end_s) / 2 * 25) for p in phones if p.symbol in ("UW", "W")]
+    rounded = [round(((p.start_s + p.end_s) / 2 - lead_s) * 25) for p in phones if p.symbol in ("UW", "W")]
     assert min(shown[m, EXPRESSION_INDEX["mouthPucker"]] for m in rounded) > 0.25
 
 
@@ -146,7 +150,7 @@ def test_hours_change_nothing():
     _, state = rest(motion, motion.init_state(2), Presence.IDLE, 8.0)
     later = replace(state, frame=state.frame + 10 * 3600 * 25)
     frames, after = rest(motion, later, Presence.IDLE, 12.0)
-    head = np.degrees(vectors(frames)[:, 52:])
+    head = np.degrees(vectors(frames)[:, 52:88])
     assert np.isfinite(head).all()
     assert 0.2 < np.abs(head).max() < 8.0
     assert len(pickle.dumps(after)) < 1.2 * len(pickle.dumps(state))
