@@ -1,0 +1,172 @@
+"""`DiffusionMotion`: the learned motion stage. Sound in, a person moving out, one frame after the other.
+
+Each frame is denoised from noise of its own under everything known at its time: sound around it, phones where
+the text is known, who has the floor, the person's style, and the keys and values of the frames before it.
+Frames are made one by one whatever the chunk, so chunks cannot change what is made.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from models.audio import COLUMNS_PER_FRAME, MEL_BANDS, MelState, init_mel, log_mel, step_mel
+from models.motion.chance import Stream, chance
+from models.motion.diffusion.network import Cache, MotionNetwork
+from models.motion.diffusion.samplers import SAMPLERS, Motion
+from models.motion.diffusion.schedule import alpha_sigma
+from models.motion.diffusion.shape import MOUTH, PRESENCES
+from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
+from models.motion.phones import phone_columns
+from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
+from models.motion.style import Style
+
+BUNDLED: Final = Path(__file__).parent / "motion.safetensors"
+"""The weights that come along; docs/motion.md says what they were made from."""
+_DRAWS: Final = 64
+"""Noises kept apart for each frame: number 0 and up are the sampler's, the last is the past's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How each frame is drawn. The defaults are for the bundled weights, whose guidance is baked in."""
+
+    sampler: str = "consistency"
+    steps: int = 2
+    guidance: float = 1.0
+    """Weight w of classifier-free guidance, d + w·(c - d) of the deaf and the hearing prediction; 1 is none."""
+    mouth_t: float = 0.5
+    rest_t: float = 0.1
+    """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
+    lookahead_frames: int = 5
+    """Frames of sound after the one in the making that may be heard, as far as they are known."""
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"no sampler {self.sampler!r}; there are: {', '.join(SAMPLERS)}")
+        if not 1 <= self.steps < _DRAWS - 1:
+            raise ValueError(f"{self.steps} steps are not between 1 and {_DRAWS - 2}")
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionState:
+    """Everything that one session's motion remembers. Never changed in place."""
+
+    seed: int
+    style: Float32[np.ndarray, "style"]
+    mel: MelState
+    columns: Float32[np.ndarray, "past features"]
+    """What the last columns of sound bring to the frames that hear them."""
+    cache: Cache
+    frame: int = 0
+
+
+class DiffusionMotion:
+    """A `MotionStage` of weights. Holds nothing else; one instance serves every session.
+
+    Args:
+        weights: A safetensors file written by `visavis train motion`.
+        sampling: How frames are drawn.
+
+    Raises:
+        ValueError: The file holds no motion network of this version.
+    """
+
+    def __init__(self, weights: Path = BUNDLED, sampling: Sampling | None = None) -> None:
+        self._network = MotionNetwork.load(weights)
+        self._sampling = sampling or Sampling()
+        self._rows = 1 if self._sampling.guidance == 1.0 else 2
+        self._past_columns = COLUMNS_PER_FRAME * self._network.shape.past_frames
+        past_t = np.full(self._network.shape.motion_size, self._sampling.rest_t)
+        past_t[list(MOUTH)] = self._sampling.mouth_t
+        self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
+
+    def init_state(self, seed: int) -> DiffusionState:
+        """Draw a person from `seed`, who has heard silence and done nothing yet."""
+        silence = log_mel(np.zeros(SAMPLES_PER_FRAME * self._network.shape.past_frames, np.float32))
+        return DiffusionState(
+            seed=seed,
+            style=Style.draw(seed).vector(),
+            mel=init_mel(),
+            columns=self._network.hear_columns(silence.reshape(-1, MEL_BANDS)),
+            cache=self._network.init_cache(self._rows),
+        )
+
+    def step(self, chunk: SpeechChunk, state: DiffusionState) -> tuple[list[MotionFrame], DiffusionState]:
+        """Return `chunk.frames` frames and the state after them. Chunked equals whole.
+
+        Raises:
+            ValueError: The sound is no whole number of frames.
+        """
+        if len(chunk.pcm) % SAMPLES_PER_FRAME:
+            raise ValueError(
+                f"{len(chunk.pcm)} samples are no whole number of {SAMPLES_PER_FRAME}-sample frames"
+            )
+        columns, mel = self._hear(chunk, state)
+        cache, frames = state.cache.copy(), []
+        for i in range(chunk.frames):
+            window = columns[COLUMNS_PER_FRAME * i :][: self._heard_columns(chunk)]
+            condition = self._network.condition(
+                window, self._phones(chunk, i), PRESENCES.index(chunk.presence), state.style, self._rows
+            )
+            x0 = self._draw(condition, cache, state.seed, state.frame + i)
+            seen = self._kept * x0 + self._blurred * _noise(state.seed, state.frame + i, _DRAWS - 1)
+            cache = self._network.remember(
+                seen.astype(np.float32), self._sampling.mouth_t, self._sampling.rest_t, condition, cache
+            )
+            frames.append(self._frame(x0))
+        begin = COLUMNS_PER_FRAME * chunk.frames
+        after = replace(
+            state, mel=mel, cache=cache, frame=state.frame + chunk.frames,
+            columns=columns[begin : begin + self._past_columns].copy(),
+        )  # fmt: skip
+        return frames, after
+
+    def _hear(
+        self, chunk: SpeechChunk, state: DiffusionState
+    ) -> tuple[Float32[np.ndarray, "columns features"], MelState]:
+        """Return the columns from the past up to all that is known, and the ear's state after the chunk."""
+        now, mel = step_mel(chunk.pcm, state.mel)
+        known = len(chunk.ahead) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
+        later, _ = step_mel(chunk.ahead[:known], mel)
+        heard = self._network.hear_columns(np.concatenate([now, later]))
+        return np.concatenate([state.columns, heard]), mel
+
+    def _heard_columns(self, chunk: SpeechChunk) -> int:
+        """Return how many columns a frame may hear. Only who speaks knows what will sound."""
+        later = self._sampling.lookahead_frames if chunk.presence is Presence.SPEAKING else 0
+        shape = self._network.shape
+        return self._past_columns + COLUMNS_PER_FRAME * (1 + min(later, shape.ahead_frames))
+
+    def _phones(self, chunk: SpeechChunk, frame: int) -> UInt8[np.ndarray, "window"]:
+        """Return the phones around a frame of the chunk; zeros where they are not known."""
+        columns = self._network.shape.window_columns
+        if chunk.phones is None or not chunk.segment:
+            return np.zeros(columns, np.uint8)
+        first = COLUMNS_PER_FRAME * (round(chunk.segment_s * FPS) + frame)
+        return phone_columns(chunk.phones, first - self._past_columns, columns)
+
+    def _draw(
+        self, condition: Float32[np.ndarray, "rows width"], cache: Cache, seed: int, frame: int
+    ) -> Motion:
+        """Sample one frame, in units of the data's deviation."""
+        sampling = self._sampling
+
+        def denoise(x: Motion, t: float) -> Motion:
+            x0_hat = self._network.denoise(x, t, condition, cache)
+            return x0_hat[0] if self._rows == 1 else x0_hat[1] + sampling.guidance * (x0_hat[0] - x0_hat[1])
+
+        return SAMPLERS[sampling.sampler](denoise, lambda draw: _noise(seed, frame, draw), sampling.steps)
+
+    def _frame(self, x0: Motion) -> MotionFrame:
+        vector = self._network.motion_mean + self._network.motion_scale * x0
+        faces = len(EXPRESSIONS)
+        vector[:faces] = np.clip(vector[:faces], 0.0, 1.0)
+        return MotionFrame.from_vector(np.asarray(vector, np.float32))
+
+
+def _noise(seed: int, frame: int, draw: int) -> Motion:
+    random = chance(seed, Stream.DIFFUSION, frame * _DRAWS + draw)
+    return np.asarray(random.standard_normal(MotionFrame.rest().vector().size), np.float32)

@@ -1,0 +1,1 @@
+"""Training the motion network: data, loss, loop and distillation."""

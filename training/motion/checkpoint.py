@@ -1,0 +1,44 @@
+"""Weights on disk: what ships is the EMA in safetensors; what resumes a run lies in a folder beside it."""
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from models.motion.diffusion.shape import NetShape
+from training.motion.network import MotionNet
+
+_TRAINING_ONLY = ("phone_out.",)
+
+
+def save_net(net: MotionNet, path: Path, *, whole: bool = False) -> None:
+    """Write weights and sizes; `whole` keeps what only training uses."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: value.detach().float().contiguous()
+        for name, value in net.state_dict().items()
+        if whole or not name.startswith(_TRAINING_ONLY)
+    }
+    save_file(state, path, net.shape.metadata())
+
+
+def load_net(path: Path) -> MotionNet:
+    """Read a network back.
+
+    Raises:
+        ValueError: The file holds no motion network of this version.
+    """
+    with safe_open(path, "pt") as file:
+        shape = NetShape.from_metadata(file.metadata())
+    net = MotionNet(shape)
+    net.load_state_dict(load_file(path), strict=False)
+    return net
+
+
+def average(ema: MotionNet, net: MotionNet, share: float) -> None:
+    """Move the averaged weights towards the present ones."""
+    with torch.no_grad():
+        for kept, new in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1.0 - share)

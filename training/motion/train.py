@@ -1,0 +1,147 @@
+"""The training loop: `visavis train motion --config configs/motion/base.yaml CORPUS OUT`."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.optim.lr_scheduler import LambdaLR
+
+from training.motion.checkpoint import average, load_net, save_net
+from training.motion.config import MotionTraining
+from training.motion.data import Batch, Clips, load_conversations
+from training.motion.loss import Losses, motion_loss
+from training.motion.network import MotionNet
+from training.motion.statistics import measure
+
+WEIGHTS, RAW, STATE, SCALARS = "motion.safetensors", "raw.safetensors", "state.pt", "scalars.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Where a run ended: the averaged loss over held-out clips, first and last."""
+
+    weights: Path
+    steps: int
+    first_loss: float
+    last_loss: float
+
+
+def pace(step: int, run: MotionTraining) -> float:
+    """Return the learning rate's factor: a linear start, then half a cosine down to 2 %."""
+    if step < run.warmup_steps:
+        return (step + 1) / run.warmup_steps
+    done = min(1.0, (step - run.warmup_steps) / max(1, run.steps - run.warmup_steps))
+    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def seed_all(seed: int) -> None:
+    """Make a run repeatable."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries below draw from the global generator
+    torch.manual_seed(seed)
+
+
+class Trainer:
+    """One run: network, its average, optimiser, and where they are kept.
+
+    Args:
+        run: Every number of it.
+        corpus: Folder with `packed/train` and `packed/val`.
+        out: Folder for weights, scalars and what resuming needs. A run that lies there goes on.
+    """
+
+    def __init__(self, run: MotionTraining, corpus: Path, out: Path) -> None:
+        seed_all(run.seed)
+        self.run, self.out = run, out
+        train = load_conversations(corpus / "packed" / "train", "Reading the corpus")
+        held_out = load_conversations(corpus / "packed" / "val", "Reading held-out voices")
+        shape = run.net.shape()
+        self.net = MotionNet(shape)
+        measure(self.net, train)
+        self.ema = deepcopy(self.net).requires_grad_(False)
+        self._clips = Clips(train, shape, run.clip_frames, run.drop, run.seed)
+        self._check = Clips(held_out, shape, run.clip_frames, run.drop, run.seed + 1).draw(64)
+        self._accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=run.precision)
+        optimiser = torch.optim.AdamW(self.net.parameters(), run.learning_rate, (0.9, 0.98), weight_decay=0.01)
+        self._net, self._optimiser = self._accelerator.prepare(self.net, optimiser)
+        self._schedule = LambdaLR(self._optimiser, lambda step: pace(step, run))
+        self.step = 0
+        self._resume()
+
+    def train(self) -> Trained:
+        """Run to the last step, saving on the way."""
+        first = last = self.held_out_loss()
+        for _ in self._steps():
+            losses = self._advance(self._clips.draw(self.run.batch))
+            if self.step % self.run.report_every == 0 or self.step == self.run.steps:
+                last = self.held_out_loss()
+                self._report(losses, last)
+            if self.step % self.run.save_every == 0 or self.step == self.run.steps:
+                self._save()
+        return Trained(self.out / WEIGHTS, self.step, first, last)
+
+    def held_out_loss(self) -> float:
+        """Return the averaged network's loss on clips of voices it never heard, with noise that never changes."""
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(0)
+            losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
+        return float(losses.mouth + losses.rest)
+
+    def _steps(self) -> Iterator[int]:
+        columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, refresh_per_second=1) as progress:
+            bar = progress.add_task("", total=self.run.steps, completed=self.step)
+            while self.step < self.run.steps:
+                yield self.step
+                progress.update(bar, completed=self.step)
+
+    def _advance(self, batch: Batch) -> Losses:
+        with self._accelerator.autocast():
+            losses = motion_loss(self._net, batch, self.run.loss, self.run.drop)
+        self._optimiser.zero_grad(set_to_none=True)
+        self._accelerator.backward(losses.total)
+        self._accelerator.clip_grad_norm_(self._net.parameters(), 1.0)
+        self._optimiser.step()
+        self._schedule.step()
+        self.step += 1
+        average(self.ema, self.net, min(self.run.ema, (1 + self.step) / (10 + self.step)))
+        return losses
+
+    def _report(self, losses: Losses, held_out: float) -> None:
+        line: dict[str, Any] = {"step": self.step, "held_out": held_out}
+        line |= {name: float(getattr(losses, name)) for name in ("mouth", "rest", "temporal", "phones")}
+        line["learning_rate"] = self._schedule.get_last_lr()[0]
+        self.out.mkdir(parents=True, exist_ok=True)
+        with (self.out / SCALARS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _save(self) -> None:
+        save_net(self.ema, self.out / WEIGHTS, whole=True)
+        save_net(self.net, self.out / RAW, whole=True)
+        state = {
+            "step": self.step,
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }
+        partial = self.out / f"{STATE}.partial"
+        torch.save(state, partial)
+        partial.replace(self.out / STATE)
+
+    def _resume(self) -> None:
+        if not (self.out / STATE).is_file():
+            return
+        state = torch.load(self.out / STATE, weights_only=False)
+        self.step = int(state["step"])
+        self.net.load_state_dict(load_net(self.out / RAW).state_dict())
+        self.ema.load_state_dict(load_net(self.out / WEIGHTS).state_dict())
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
