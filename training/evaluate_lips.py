@@ -23,10 +23,11 @@ from models.assets import asset_path
 from models.motion.acoustic import listen
 from models.motion.articulation import VISEMES
 from models.motion.frame import EXPRESSION_INDEX, FPS
-from models.motion.lips import LEAD_S, LipsState, shape_mouth, visemes_at
+from models.motion.lips import BLEND, LEAD_S, Blend, LipsState, shape_mouth, visemes_at
 from models.motion.prosody import hear, init_prosody
-from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone
+from models.motion.stage import SAMPLES_PER_FRAME, Phone
 from models.speech.align import Aligner
+from training.evaluation.clips import read_pictures, read_sound
 
 _FIGURES: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _GRAMMAR: Final[tuple[dict[str, str], ...]] = (
@@ -75,17 +76,8 @@ def sentence_of(stem: str) -> str:
 
 
 def read_clip(path: Path) -> tuple[list[UInt8[np.ndarray, "height width 3"]], Float32[np.ndarray, "samples"]]:
-    """Return the pictures of a clip, RGB, and its sound at 16 kHz."""
-    import av
-
-    with av.open(str(path)) as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    resampler = av.AudioResampler("flt", "mono", SPEECH_RATE_HZ)
-    with av.open(str(path)) as container:
-        parts = [
-            part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)
-        ]
-    return pictures, np.concatenate(parts).astype(np.float32)
+    """Return the pictures of a clip, RGB, 25 a second, and its sound at 16 kHz from the first picture on."""
+    return list(read_pictures(path)), read_sound(path)
 
 
 def track_aperture(pictures: list[UInt8[np.ndarray, "height width 3"]]) -> Float32[np.ndarray, "frames"]:
@@ -123,11 +115,13 @@ def parting(mouth: Float32[np.ndarray, "52"]) -> float:
     return float(sum(weight * mouth[EXPRESSION_INDEX[name]] for name, weight in _PARTING.items()))
 
 
-def phone_visemes(phones: tuple[Phone, ...], frames: int, lead_s: float) -> Float32[np.ndarray, "frames 15"]:
+def phone_visemes(
+    phones: tuple[Phone, ...], frames: int, lead_s: float, blend: Blend = BLEND
+) -> Float32[np.ndarray, "frames 15"]:
     """Return the mouth shapes of the phones, frame by frame."""
     state, rows = LipsState(), np.zeros((frames, len(VISEMES)), np.float32)
     for frame in range(frames):
-        rows[frame], state = visemes_at(phones, frame, 1, state, lead_s)
+        rows[frame], state = visemes_at(phones, frame, 1, state, lead_s, blend)
     return rows
 
 

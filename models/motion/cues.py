@@ -30,12 +30,12 @@ class Cues:
     prosody: Prosody
     accent: float = 0.0
     """Strength 0..1 of an accent to be marked by a movement that begins now."""
-    far_accent: float = 0.0
-    """The same of an accent that comes `PREPARATION_S` later: time enough to raise a hand."""
     boundary: bool = False
     """A phrase ends now."""
     remaining_s: float = float("inf")
     """Known rest of the utterance; infinite where only the sound is known."""
+    far_accent: float = 0.0
+    """Strength of a known accent that comes `PREPARATION_S` later: time enough to raise a hand."""
 
     @property
     def changed(self) -> bool:

@@ -37,14 +37,6 @@ _HABITS: Final = (
 )  # fmt: skip
 """JALI's rules but one: `wordfinal_lip` rounds the mouth a third of a second too early in running speech."""
 
-_SMOOTH_S: Final = 0.04
-"""Deviation of the bell that smooths the curves before lips are closed: the best fit to tracked lips, and
-less is lost where a speaker's lips are earlier or later than others'."""
-_SHORT_PAUSE_S: Final = 0.12
-"""Shorter pauses do not bring the lips to rest (fitted: 0.06 to 0.14)."""
-_SHORT_VOWEL_S: Final = 0.1
-"""Shorter vowels do not reach their shape; stress in a dictionary proved to tell nothing beside length."""
-
 _SIL: Final = VISEMES.index("sil")
 _PP: Final = VISEMES.index("PP")
 _FF: Final = VISEMES.index("FF")
@@ -56,6 +48,22 @@ _PARTING: Final = [
 ]
 
 _OPENING: Final = [_JAW, *_PARTING]
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How sounds run into each other; fitted to tracked lips (`training.corpus.calibrate`)."""
+
+    smooth_s: float = 0.04
+    """Deviation of the bell that smooths the curves before lips are closed. Beside the better fit, less is
+    lost where a speaker's lips are earlier or later than others'."""
+    short_pause_s: float = 0.12
+    """Shorter pauses do not bring the lips to rest."""
+    short_vowel_s: float = 0.1
+    """Shorter vowels do not reach their shape; a dictionary's stress proved to tell nothing beside length."""
+
+
+BLEND: Final = Blend()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +80,19 @@ class LipsState:
 
 
 def visemes_at(
-    phones: tuple[Phone, ...], frame: int, segment: int, state: LipsState, lead_s: float = LEAD_S
+    phones: tuple[Phone, ...],
+    frame: int,
+    segment: int,
+    state: LipsState,
+    lead_s: float = LEAD_S,
+    blend: Blend = BLEND,
 ) -> tuple[Float32[np.ndarray, "15"], LipsState]:
     """Return the viseme weights of the utterance's `frame`, counted from its first sample."""
     block, row = divmod(frame, BLOCK_FRAMES)
     start_s = block * BLOCK_FRAMES / FPS + lead_s
     near = _near(phones, start_s)
     if (segment, block) != (state.segment, state.block) or near != state.phones:
-        state = LipsState(segment, block, near, _solve(near, start_s))
+        state = LipsState(segment, block, near, _solve(near, start_s, blend))
     return state.curves[row], state
 
 
@@ -88,6 +101,7 @@ def shape_mouth(
     opening: float = 1.0,
     reach: float = 1.0,
     heard: Float32[np.ndarray, "15"] | None = None,
+    share: float = HEARD_SHARE,
 ) -> Float32[np.ndarray, "52"]:
     """Turn visemes into ARKit weights.
 
@@ -97,13 +111,13 @@ def shape_mouth(
         reach: Scales all articulation: the speaker's habit.
         heard: What `models.motion.acoustic` makes of the sound. It shares in how wide the mouth opens, which
             phones alone do not tell; shapes and closures stay with the phones.
+        share: How much of the opening the sound decides while a phone sounds.
     """
     mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)
     if heard is not None:
         openness = np.asarray(reach * (heard @ viseme_weights()[:, _OPENING]), np.float32)
         # What sounds while nothing is said, be it music, opens no mouth.
-        share = HEARD_SHARE * (1.0 - float(visemes[_SIL]))
-        mouth[_OPENING] += share * (openness - mouth[_OPENING])
+        mouth[_OPENING] += share * (1.0 - float(visemes[_SIL])) * (openness - mouth[_OPENING])
     sealed = float(min(1.0, visemes[_PP] / 0.65))
     narrowed = float(min(1.0, visemes[_FF] / 0.8))
     mouth[_JAW] *= opening * (1.0 - 0.65 * sealed) * (1.0 - 0.5 * narrowed)
@@ -121,13 +135,15 @@ def _near(phones: tuple[Phone, ...], start_s: float) -> tuple[Phone, ...]:
 
 
 @cache
-def _params() -> Any:
+def _params(blend: Blend) -> Any:
     from openfacefx.coarticulation import CoartParams
 
-    return CoartParams(jali=True, jali_rules=_HABITS, smooth=_SMOOTH_S, short_silence=_SHORT_PAUSE_S)
+    return CoartParams(
+        jali=True, jali_rules=_HABITS, smooth=blend.smooth_s, short_silence=blend.short_pause_s
+    )
 
 
-def _solve(phones: tuple[Phone, ...], start_s: float) -> Float32[np.ndarray, "block 15"]:
+def _solve(phones: tuple[Phone, ...], start_s: float, blend: Blend) -> Float32[np.ndarray, "block 15"]:
     """Solve one block; before the first and after the last phone there is silence."""
     from openfacefx.alignment import PhonemeSegment
     from openfacefx.coarticulation import build_viseme_curves
@@ -139,20 +155,20 @@ def _solve(phones: tuple[Phone, ...], start_s: float) -> Float32[np.ndarray, "bl
         begin_s, end_s = max(phone.start_s - origin_s, at_s), phone.end_s - origin_s
         if begin_s > at_s + 1e-6:
             segments.append(PhonemeSegment("sil", at_s, begin_s))
-        segments.append(PhonemeSegment(_symbol(phone), begin_s, end_s))
+        segments.append(PhonemeSegment(_symbol(phone, blend), begin_s, end_s))
         at_s = end_s
     if at_s < span_s:
         segments.append(PhonemeSegment("sil", at_s, span_s))
-    _, curves = build_viseme_curves(segments, float(FPS), phone_mapping(), _params())
+    _, curves = build_viseme_curves(segments, float(FPS), phone_mapping(), _params(blend))
     first = round(BACK_S * FPS)
     return np.asarray(curves[first : first + BLOCK_FRAMES], np.float32)
 
 
-def _symbol(phone: Phone) -> str:
+def _symbol(phone: Phone, blend: Blend) -> str:
     """Return the phone as `articulation` names it, which tells short vowels and the unstressed `AH` apart."""
     if phone.symbol == "SIL":
         return "sil"
     if phone.symbol == "AH" and phone.stress == 0:
         return "AX"
-    short = is_vowel(phone.symbol) and phone.end_s - phone.start_s < _SHORT_VOWEL_S
+    short = is_vowel(phone.symbol) and phone.end_s - phone.start_s < blend.short_vowel_s
     return f"{phone.symbol}0" if short else phone.symbol

@@ -129,6 +129,6 @@ def _cues(voice: Prosody, presence: Presence, utterance: Utterance, state: RuleS
         far = phone_accent(utterance.phones, at_s, utterance.segment, state.seed, PREPARATION_S)
         ends = phrase_ends(utterance.phones, at_s)
         remaining_s = utterance.phones[-1].end_s - at_s
-        return Cues(state.frame, presence, state.presence, voice, accent, far, ends, remaining_s)
+        return Cues(state.frame, presence, state.presence, voice, accent, ends, remaining_s, far)
     accent = voice.accent if presence is Presence.SPEAKING else 0.0
-    return Cues(state.frame, presence, state.presence, voice, accent, boundary=voice.pause)
+    return Cues(state.frame, presence, state.presence, voice, accent, voice.pause)
