@@ -27,6 +27,16 @@ def assert_tiles(phones, duration_s):
     assert all(phone.end_s > phone.start_s for phone in phones)
 
 
+def phones(said, pause_s=0.2, phone_s=0.1):
+    """Phones of a line such as `SIL B AA1 SIL`, of even length."""
+    timed, at_s = [], 0.0
+    for symbol in said.split():
+        end_s = at_s + (pause_s if symbol == "SIL" else phone_s)
+        timed.append(Phone(symbol.rstrip("12"), at_s, end_s, int(symbol[-1]) if symbol[-1] in "12" else 0))
+        at_s = end_s
+    return tuple(timed)
+
+
 def vowel(samples=SECOND):
     time_s = np.arange(samples) / SECOND
     return (0.3 * np.sin(2 * np.pi * 150 * time_s) * np.sin(np.pi * time_s)).astype(np.float32)
@@ -161,21 +171,19 @@ def test_kokoro_reads_espeak_and_gives_its_phones_back(ipa, british, symbols, ph
 
 
 def test_an_alignment_that_got_lost_is_implausible():
-    speech = [Phone("SIL", 0.0, 2.0), *(Phone("AA", 2 + i / 10, 2.1 + i / 10) for i in range(10))]
-    assert is_plausible(speech)
-    assert not is_plausible([*speech, Phone("M", 3.0, 3.7)])
-    assert not is_plausible([*speech, *(Phone("T", 3 + i / 100, 3.01 + i / 100) for i in range(10))])
-    assert not is_plausible([Phone("SIL", 0.0, 1.0)])
+    pcm = np.full(SECOND, 0.1, np.float32)
+    pcm[: SECOND // 2] = 0.001
+    speech = phones("SIL AA B AA B AA", pause_s=0.5)
+    assert is_plausible(pcm, speech)
+    assert not is_plausible(pcm, phones("SIL AA", phone_s=0.7))
+    assert not is_plausible(pcm, [*speech[:4], *phones("T T T T T T T T", phone_s=0.01)])
+    assert not is_plausible(pcm, phones("SIL", pause_s=1.0))
 
 
-def phones(said, pause_s=0.2, phone_s=0.1):
-    """Phones of a line such as `SIL B AA1 SIL`, of even length."""
-    timed, at_s = [], 0.0
-    for symbol in said.split():
-        end_s = at_s + (pause_s if symbol == "SIL" else phone_s)
-        timed.append(Phone(symbol.rstrip("12"), at_s, end_s, int(symbol[-1]) if symbol[-1] in "12" else 0))
-        at_s = end_s
-    return tuple(timed)
+def test_speech_in_a_pause_is_implausible():
+    pcm = np.full(SECOND, 0.1, np.float32)
+    assert is_plausible(pcm, phones("AA B AA B AA B AA B AA B"))
+    assert not is_plausible(pcm, phones("SIL AA B AA B AA B AA B"))
 
 
 def test_agreeing_phones_take_the_times_and_keep_the_stress():

@@ -9,22 +9,40 @@ from difflib import SequenceMatcher
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
-from models.motion.stage import Phone
+from models.motion.stage import SPEECH_RATE_HZ, Phone
 
 _SHORT_S: Final = 0.035
 """The aligner gives every phone 30 ms at least; where it was lost, most have just that."""
 _SHORT_SHARE: Final = 0.25
 _LONG_S: Final = 0.6
+_UNHEARD_SHARE: Final = 0.1
+_HOP: Final = SPEECH_RATE_HZ // 100
+_LOUD_DB: Final = -10.0
+"""Louder than this, to the median of the phones, is speech."""
 _CLOSE_S: Final = 1e-6
 
 
-def is_plausible(phones: Sequence[Phone]) -> bool:
-    """Tell whether an alignment can be right: few very short sounds, none very long, and any at all."""
+def is_plausible(pcm: Float32[np.ndarray, "samples"], phones: Sequence[Phone]) -> bool:
+    """Tell whether an alignment can be right: few very short sounds, none very long, no speech in pauses."""
     spans_s = [phone.end_s - phone.start_s for phone in _spoken(phones)]
     short = sum(span_s < _SHORT_S for span_s in spans_s)
-    return bool(spans_s) and short <= _SHORT_SHARE * len(spans_s) and max(spans_s) <= _LONG_S
+    likely = bool(spans_s) and short <= _SHORT_SHARE * len(spans_s) and max(spans_s) <= _LONG_S
+    return likely and _unheard_share(pcm, phones) <= _UNHEARD_SHARE
+
+
+def _unheard_share(pcm: Float32[np.ndarray, "samples"], phones: Sequence[Phone]) -> float:
+    """Return the share of what is as loud as speech, in steps of 10 ms, that lies in pauses."""
+    steps = pcm[: len(pcm) // _HOP * _HOP].reshape(-1, _HOP)
+    level_db = 10.0 * np.log10(np.mean(np.square(steps), axis=1) + 1e-9)
+    middles_s = (np.arange(len(steps)) + 0.5) * _HOP / SPEECH_RATE_HZ
+    at = np.searchsorted([phone.end_s for phone in phones[:-1]], middles_s)
+    pauses = np.array([phone.symbol == "SIL" for phone in phones])[at]
+    if pauses.all():
+        return 1.0
+    loud = level_db > np.median(level_db[~pauses]) + _LOUD_DB
+    return float(np.mean(pauses[loud]))
 
 
 def retimed(phones: Sequence[Phone], heard: Sequence[Phone]) -> tuple[Phone, ...]:

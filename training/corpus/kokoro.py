@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32
 
+from models.motion.stage import SPEECH_RATE_HZ
 from models.speech.align import Aligner, AlignmentError
 from training.corpus.alignment import is_plausible, retimed
 from training.corpus.kokoro_phones import Piece, phones_from_kokoro, pieces_of
@@ -62,15 +63,16 @@ class KokoroSource:
         speed = np.random.default_rng((self._seed, number)).uniform(*_SPEEDS)
         style = np.fromfile(voice, np.float32).reshape(-1, 256)[len(symbols) - 1]
         pcm, durations = self._speak(symbols, style, float(speed))
+        at_16_khz = to_speech_rate(pcm, _RATE_HZ)
         rough = phones_from_kokoro(pieces, durations, _RATE_HZ)
         try:
-            heard = self._aligner.align(to_speech_rate(pcm, _RATE_HZ), text)
+            heard = self._aligner.align(at_16_khz, text)
         except AlignmentError as error:
             _log.info("%s left out: %s", text, error)
             return None
-        if not is_plausible(heard):
+        if not is_plausible(at_16_khz, heard):
             return None
-        return finish(f"kokoro-{voice.stem}", text, pcm, _RATE_HZ, retimed(rough, heard))
+        return finish(f"kokoro-{voice.stem}", text, at_16_khz, SPEECH_RATE_HZ, retimed(rough, heard))
 
     def _read(self, text: str, british: bool) -> list[Piece]:
         """Return what espeak reads, without the symbols that Kokoro does not know."""

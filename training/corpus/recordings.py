@@ -44,7 +44,7 @@ class Recording:
 
 
 class RecordingsSource:
-    """All recordings of a folder and of the two packages."""
+    """All recordings of a folder and of the two packages, in order: one more shifts the numbers after it."""
 
     name = "recordings"
 
@@ -67,7 +67,9 @@ class RecordingsSource:
         except AlignmentError as error:
             _log.info("%s left out: %s", recording.path.name, error)
             return None
-        return finish(recording.voice, text, pcm, SPEECH_RATE_HZ, phones) if is_plausible(phones) else None
+        return (
+            finish(recording.voice, text, pcm, SPEECH_RATE_HZ, phones) if is_plausible(pcm, phones) else None
+        )
 
 
 def found_in(folder: Path) -> Iterator[Recording]:
@@ -132,7 +134,5 @@ class _Recogniser:
 
     def __call__(self, pcm: Float32[np.ndarray, "samples"]) -> str:
         """Return what is said."""
-        segments, _ = self._model.transcribe(
-            pcm, language="en", beam_size=1, suppress_tokens=self._figures, without_timestamps=True
-        )
+        segments, _ = self._model.transcribe(pcm, language="en", beam_size=1, suppress_tokens=self._figures)
         return " ".join(segment.text.strip() for segment in segments)
