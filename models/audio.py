@@ -71,8 +71,9 @@ def _filters() -> Float32[np.ndarray, "257 80"]:
     def mel(hz: np.ndarray) -> np.ndarray:
         return np.asarray(2595.0 * np.log10(1.0 + hz / 700.0))
 
+    low, high = mel(np.array([20.0, SPEECH_RATE_HZ / 2]))
     bins = mel(np.fft.rfftfreq(_FFT, 1.0 / SPEECH_RATE_HZ))
-    edges = np.linspace(*mel(np.array([20.0, SPEECH_RATE_HZ / 2])), MEL_BANDS + 2)
+    edges = np.linspace(low, high, MEL_BANDS + 2)
     rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
     filters = np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)

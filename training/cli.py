@@ -48,3 +48,66 @@ def motion(
         typer.echo(report.as_json())
     else:
         report.show(Console())
+
+
+CorpusArgument = Annotated[Path, typer.Argument(help="Folder of the corpus.", file_okay=False)]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for weights and scalars.", file_okay=False)]
+
+
+@train.command("corpus")
+def make_corpus(
+    out: CorpusArgument,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Folder of speech folders of real people.", file_okay=False, exists=True),
+    ] = None,
+    kokoro: Annotated[
+        Path | None, typer.Option(help="Folder with Kokoro's model and voices.", file_okay=False, exists=True)
+    ] = None,
+    count: Annotated[int, typer.Option(help="Sentences of each synthetic source.", min=1)] = 900,
+    conversations: Annotated[int, typer.Option(help="Conversations to pack.", min=1)] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed, other sentences and other people.")] = 0,
+) -> None:
+    """Collect speech, and let the teacher act it, for the motion model. Goes on where it stopped."""
+    from training.corpus.collect import collect, open_sources
+    from training.corpus.pack import pack
+
+    given = {"piper": True, "kokoro": kokoro, "recordings": recordings}
+    names = [name for name, there in given.items() if there]
+    collect(out, open_sources(names, recordings, kokoro, count, seed))
+    packed = pack(out, conversations, takes=2, seed=seed, workers=2)
+    typer.echo(f"{packed}: {sum(1 for _ in packed.rglob('*.safetensors'))} conversations")
+
+
+@train.command("motion")
+def train_motion(
+    corpus: CorpusArgument,
+    config: Annotated[Path, typer.Option(help="A run, such as configs/motion/embedded.yaml.", exists=True)],
+    out: OutOption = Path("out/motion"),
+    steps: Annotated[int | None, typer.Option(help="Steps, instead of the run's own.", min=1)] = None,
+) -> None:
+    """Train the motion model. A run that lies in the folder goes on where it stopped."""
+    from training.motion.config import load_training
+    from training.motion.train import Trainer
+
+    run = load_training(config)
+    run = run if steps is None else run.model_copy(update={"steps": steps})
+    done = Trainer(run, corpus, out).train()
+    typer.echo(f"{done.weights}: held-out loss {done.first_loss:.3f} before, {done.last_loss:.3f} after")
+
+
+@train.command("distil")
+def distil_motion(
+    teacher: Annotated[Path, typer.Argument(help="Weights of `visavis train motion`.", exists=True)],
+    corpus: CorpusArgument,
+    config: Annotated[Path, typer.Option(help="The same run as the teacher's.", exists=True)],
+    out: OutOption = Path("out/student"),
+) -> None:
+    """Pour a trained motion model, guidance included, into one that takes a step or two."""
+    from training.motion.config import load_training
+    from training.motion.distil import distil
+
+    done = distil(teacher, load_training(config), corpus, out)
+    typer.echo(
+        f"{done.weights}: distance from the teacher {done.first_loss:.4f} before, {done.last_loss:.4f} after"
+    )

@@ -16,7 +16,9 @@ from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from tests.motion.voices import buzz, rest, sentence, speak, vectors
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-SMALL = NetShape(width=16, heads=2, layers=4, window_frames=9, past_frames=2, ahead_frames=3, column_size=8, hidden=12)
+SMALL = NetShape(
+    width=16, heads=2, layers=4, window_frames=9, past_frames=2, ahead_frames=3, column_size=8, hidden=12
+)
 
 
 def random_weights(shape: NetShape, seed: int = 0) -> dict[str, np.ndarray]:
@@ -29,9 +31,10 @@ def random_weights(shape: NetShape, seed: int = 0) -> dict[str, np.ndarray]:
 
     width, columns = shape.width, shape.window_columns * shape.column_size
     for name, out, features in (
-        ("mel_in", shape.column_size, 80), ("audio_in", shape.hidden, columns), ("audio_out", width, shape.hidden),
-        ("style_in", width, shape.style_size), ("motion_in", width, MOTION_SIZE), ("past_in", width, MOTION_SIZE),
-        ("step_in", width, width), ("step_out", width, width), ("mouth_in", width, width), ("rest_in", width, width),
+        ("mel_in", shape.column_size, 80), ("audio_in", shape.hidden, columns),
+        ("audio_out", width, shape.hidden), ("style_in", width, shape.style_size),
+        ("motion_in", width, MOTION_SIZE), ("past_in", width, MOTION_SIZE), ("step_in", width, width),
+        ("step_out", width, width), ("mouth_in", width, width), ("rest_in", width, width),
         ("motion_out", MOTION_SIZE, width),
     ):  # fmt: skip
         linear(name, out, features)
@@ -93,7 +96,12 @@ def test_sound_phones_presence_and_style_all_count(motion):
         "sounding": vectors(speak(motion, motion.init_state(3), pcm, None)[0]),
         "listening": vectors(motion.step(SpeechChunk(pcm, Presence.LISTENING), motion.init_state(3))[0]),
     }
-    for a, b in (("told", "untold"), ("told", "other person"), ("silent", "sounding"), ("sounding", "listening")):
+    for a, b in (
+        ("told", "untold"),
+        ("told", "other person"),
+        ("silent", "sounding"),
+        ("sounding", "listening"),
+    ):
         assert np.abs(frames[a] - frames[b]).max() > 0.01, (a, b)
 
 
@@ -142,7 +150,9 @@ def test_places_in_time_do_not_run_out(motion):
     """A million frames later the same past means the same: only distances in time count."""
     _, state = rest(motion, motion.init_state(2), Presence.IDLE, 1.0)
     hours = state.cache.keys.shape[2] * 14_000
-    turned = replace(state, cache=replace(state.cache, frames=state.cache.frames + hours), frame=state.frame + hours)
+    turned = replace(
+        state, cache=replace(state.cache, frames=state.cache.frames + hours), frame=state.frame + hours
+    )
     frames, after = rest(motion, turned, Presence.IDLE, 0.4)
     assert np.isfinite(vectors(frames)).all()
     assert len(pickle.dumps(after)) <= len(pickle.dumps(state)) + 100
@@ -196,9 +206,9 @@ def test_shapes_are_as_they_are_written(weights):
 
 
 def test_what_cannot_be_is_refused(weights, tmp_path):
-    with pytest.raises(ValueError, match="ddim, ddpm, consistency"):
+    with pytest.raises(ValueError, match="ddim"):
         Sampling("euler")
-    with pytest.raises(ValueError, match="at least one|not between"):
+    with pytest.raises(ValueError, match=r"at least one|not between"):
         Sampling(steps=0)
     motion = DiffusionMotion(weights)
     with pytest.raises(ValueError, match="640-sample frames"):

@@ -123,7 +123,11 @@ def test_clips_line_sound_up_with_motion(corpus):
 
 
 def test_a_tiny_run_learns_resumes_and_is_repeatable(corpus, tmp_path):
-    run = load_training(CONFIGS / "tiny.yaml").model_copy(update={"steps": 60, "report_every": 20, "save_every": 30})
+    tiny = load_training(CONFIGS / "tiny.yaml")
+    net = tiny.net.model_copy(update={"width": 32, "hidden": 32})
+    run = tiny.model_copy(
+        update={"net": net, "steps": 60, "report_every": 20, "save_every": 30, "clip_frames": 32, "batch": 4}
+    )
     done = Trainer(run, corpus, tmp_path / "a").train()
     assert done.last_loss < 0.5 * done.first_loss
     scalars = [json.loads(line) for line in (tmp_path / "a" / "scalars.jsonl").read_text().splitlines()]

@@ -63,7 +63,12 @@ class Clips:
     """Draws random clips out of conversations, each with its own variation of the sound."""
 
     def __init__(
-        self, conversations: list[Conversation], shape: NetShape, clip_frames: int, drop: DropConfig, seed: int
+        self,
+        conversations: list[Conversation],
+        shape: NetShape,
+        clip_frames: int,
+        drop: DropConfig,
+        seed: int,
     ) -> None:
         self._conversations = [c for c in conversations if len(c.motion) >= clip_frames]
         if not self._conversations:
@@ -116,7 +121,9 @@ class Clips:
         """Change loudness and colour, add a floor of noise, and hide a band or a moment now and then."""
         random = self._random
         bands = np.linspace(-1.0, 1.0, MEL_BANDS)
-        colour = random.normal(0.0, 1.2) + random.normal(0.0, 0.5) * bands + random.normal(0.0, 0.4) * bands**2
+        colour = (
+            random.normal(0.0, 1.2) + random.normal(0.0, 0.5) * bands + random.normal(0.0, 0.4) * bands**2
+        )
         mel = mel + colour.astype(np.float32)
         if random.random() < 0.5:
             mel = np.logaddexp(mel, np.float32(random.uniform(-16.0, -9.0)))

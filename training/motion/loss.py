@@ -1,11 +1,11 @@
-"""The loss of section 3.1: x₀ prediction, a temporal loss for face and body each, and an ear that names phones."""
+"""The loss of section 3.1: x₀ prediction, temporal losses for face and body, and an ear that names phones."""
 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from models.motion.frame import EXPRESSIONS
 from training.motion.config import DropConfig, LossConfig
@@ -64,7 +64,8 @@ def motion_loss(net: MotionNet, batch: Batch, weights: LossConfig, drop: DropCon
     condition = net.condition(batch.heard, audio)
     seen, mouth_t, rest_t = noised_past(x, net.mouth, drop)
     past = [
-        (repeat(k, weights.draws), repeat(v, weights.draws)) for k, v in net.past(seen, mouth_t, rest_t, condition)
+        (repeat(k, weights.draws), repeat(v, weights.draws))
+        for k, v in net.past(seen, mouth_t, rest_t, condition)
     ]
     x = repeat(x, weights.draws)
     t = draw_times(*x.shape[:2])
@@ -83,8 +84,8 @@ def motion_loss(net: MotionNet, batch: Batch, weights: LossConfig, drop: DropCon
 
 def _naming(net: MotionNet, audio: Tensor, batch: Batch) -> Tensor:
     """Return the cross-entropy of the phones heard, where they are known and were not told."""
-    logits = net.phone_out(F.silu(audio)).float().unflatten(-1, (2, -1))
+    logits = net.phone_out(functional.silu(audio)).float().unflatten(-1, (2, -1))
     known = batch.spoken > 0
     if not known.any():
         return logits.sum() * 0.0
-    return F.cross_entropy(logits[known], batch.spoken[known])
+    return functional.cross_entropy(logits[known], batch.spoken[known])

@@ -1,4 +1,4 @@
-"""The motion network in torch, for training; `models.motion.diffusion.network` runs the same weights in numpy.
+"""The motion network in torch, to be trained; `models.motion.diffusion.network` runs it in numpy.
 
 Two kinds of tokens go through the same four layers. *Past* tokens are frames as they were made, slightly
 noised, and attend to the past before them: their keys and values are what a stream caches. *Noisy* tokens are
@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.audio import COLUMNS_PER_FRAME, MEL_BANDS
 from models.motion.diffusion.shape import MOUTH, NetShape
@@ -22,7 +22,7 @@ KeysValues = list[tuple[Float[Tensor, "batch heads frames size"], Float[Tensor, 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What frames are conditioned on. Columns reach `past_frames` before and `ahead_frames` after the frames."""
+    """What frames are conditioned on. Columns reach `past_frames` before and `ahead_frames` past them."""
 
     mel: Float[Tensor, "batch columns 80"]
     phones: Int[Tensor, "batch columns"]
@@ -59,7 +59,7 @@ class Layer(nn.Module):
     def finish(self, h: Tensor, attended: Tensor) -> Tensor:
         """Add what was attended to, and the feed-forward net."""
         h = h + self.merge(attended.transpose(1, 2).flatten(-2))
-        return h + self.contract(F.silu(self.expand(self.norm_forward(h))))
+        return h + self.contract(functional.silu(self.expand(self.norm_forward(h))))
 
 
 def rotate(
@@ -72,7 +72,7 @@ def rotate(
 
 
 def turns(frames: int, size: int) -> Float[Tensor, "frames half 2"]:
-    """Return cosine and sine of each frame's angles; wavelengths from 6 frames to 10 times the window."""
+    """Return cosine and sine of each frame's angles; wavelengths from 6 frames to minutes."""
     rates = 10.0 ** (-3.0 * torch.arange(size // 2, dtype=torch.float64) / (size // 2))
     angles = torch.arange(frames, dtype=torch.float64)[:, None] * rates
     return torch.stack([angles.cos(), angles.sin()], dim=-1).float()
@@ -123,13 +123,13 @@ class MotionNet(nn.Module):
         """Return what the audio MLP makes of the sound around each frame."""
         mel = (heard.mel - self.mel_mean) / self.mel_scale
         named = self.phone_in(heard.phones)
-        known = F.silu(self.mel_in(mel) + named)
-        unknown = F.silu(self.unheard + named)
+        known = functional.silu(self.mel_in(mel) + named)
+        unknown = functional.silu(self.unheard + named)
         windows, blanks = (self._windows(columns) for columns in (known, unknown))
         offset = torch.arange(self.shape.window_columns, device=mel.device) // COLUMNS_PER_FRAME
         future = offset - self.shape.past_frames > heard.ahead[..., None]
         windows = torch.where(future[..., None], blanks, windows)
-        return self.audio_out(F.silu(self.audio_in(windows.flatten(-2))))
+        return self.audio_out(functional.silu(self.audio_in(windows.flatten(-2))))
 
     def _windows(self, columns: Float[Tensor, "batch columns size"]) -> Tensor:
         windows = columns.unfold(1, self.shape.window_columns, COLUMNS_PER_FRAME)
@@ -156,7 +156,7 @@ class MotionNet(nn.Module):
         for layer in self.layers:
             q, k, v = layer.project(h, turn)
             cache.append((k, v))
-            h = layer.finish(h, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+            h = layer.finish(h, functional.scaled_dot_product_attention(q, k, v, attn_mask=mask))
         return cache
 
     def forward(
@@ -174,14 +174,14 @@ class MotionNet(nn.Module):
         mask = torch.cat([before, torch.eye(frames, dtype=torch.bool, device=x.device)], dim=1)
         for layer, (past_k, past_v) in zip(self.layers, past, strict=True):
             q, k, v = layer.project(h, turn)
-            attended = F.scaled_dot_product_attention(
+            attended = functional.scaled_dot_product_attention(
                 q, torch.cat([past_k, k], dim=2), torch.cat([past_v, v], dim=2), attn_mask=mask
             )
             h = layer.finish(h, attended)
         return self.motion_out(self.norm_out(h))
 
     def _step(self, t: Float[Tensor, "..."]) -> Float[Tensor, "... width"]:
-        return self.step_out(F.silu(self.step_in(step_features(t, self.shape.width))))
+        return self.step_out(functional.silu(self.step_in(step_features(t, self.shape.width))))
 
     def _mask(self, frames: int, device: torch.device) -> Bool[Tensor, "frames frames"]:
         """Allow each frame the past within the window, and itself."""

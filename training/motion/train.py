@@ -46,7 +46,7 @@ def pace(step: int, run: MotionTraining) -> float:
 def seed_all(seed: int) -> None:
     """Make a run repeatable."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries below draw from the global generator
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 
@@ -71,7 +71,9 @@ class Trainer:
         self._clips = Clips(train, shape, run.clip_frames, run.drop, run.seed)
         self._check = Clips(held_out, shape, run.clip_frames, run.drop, run.seed + 1).draw(64)
         self._accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=run.precision)
-        optimiser = torch.optim.AdamW(self.net.parameters(), run.learning_rate, (0.9, 0.98), weight_decay=0.01)
+        optimiser = torch.optim.AdamW(
+            self.net.parameters(), run.learning_rate, (0.9, 0.98), weight_decay=0.01
+        )
         self._net, self._optimiser = self._accelerator.prepare(self.net, optimiser)
         self._schedule = LambdaLR(self._optimiser, lambda step: pace(step, run))
         self.step = 0
@@ -90,7 +92,7 @@ class Trainer:
         return Trained(self.out / WEIGHTS, self.step, first, last)
 
     def held_out_loss(self) -> float:
-        """Return the averaged network's loss on clips of voices it never heard, with noise that never changes."""
+        """Return the averaged network's loss on voices it never heard, always with the same noise."""
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
             losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
@@ -118,7 +120,9 @@ class Trainer:
 
     def _report(self, losses: Losses, held_out: float) -> None:
         line: dict[str, Any] = {"step": self.step, "held_out": held_out}
-        line |= {name: float(getattr(losses, name)) for name in ("mouth", "rest", "temporal", "phones")}
+        line |= {
+            name: float(getattr(losses, name).detach()) for name in ("mouth", "rest", "temporal", "phones")
+        }
         line["learning_rate"] = self._schedule.get_last_lr()[0]
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / SCALARS).open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Products of one or two rows with the weights, compiled: they are bound by memory, and BLAS would wake threads."""
+"""Products of one or two rows with the weights, compiled: bound by memory; BLAS would wake its threads."""
 
 import numpy as np
 from jaxtyping import Float32

@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from safetensors import safe_open
 
-from models.audio import COLUMNS_PER_FRAME
 from models.motion.diffusion.kernels import affine, attend
 from models.motion.diffusion.shape import NetShape
 
@@ -99,7 +98,7 @@ class MotionNetwork:
     def denoise(
         self, x: Float32[np.ndarray, "motion"], t: float, condition: Rows, cache: Cache
     ) -> Float32[np.ndarray, "rows motion"]:
-        """Return x̂₀ of the coming frame in each branch, in units of the data's deviation."""
+        """Return x̂₀ of the coming frame in each branch, in units of deviation."""
         w = self._weights
         h = affine(x[None], w["motion_in.weight"], w["motion_in.bias"]) + condition + self._step(t)
         h = self._through(h, cache, write=False)
@@ -108,7 +107,7 @@ class MotionNetwork:
     def remember(
         self, x: Float32[np.ndarray, "motion"], mouth_t: float, rest_t: float, condition: Rows, cache: Cache
     ) -> Cache:
-        """Write a finished frame, noised to the given times, into the cache *in place*; return its new count."""
+        """Write a finished frame, noised to the given times, into the cache *in place*."""
         w = self._weights
         h = affine(x[None], w["past_in.weight"], w["past_in.bias"]) + condition
         h = h + affine(self._step(mouth_t), w["mouth_in.weight"], w["mouth_in.bias"])
@@ -124,12 +123,20 @@ class MotionNetwork:
         for n in range(s.layers):
             at = f"layers.{n}."
             qkv = affine(
-                self._norm(h, f"{at}norm_attention"), w[f"{at}query_key_value.weight"], w[f"{at}query_key_value.bias"]
+                self._norm(h, f"{at}norm_attention"),
+                w[f"{at}query_key_value.weight"],
+                w[f"{at}query_key_value.bias"],
             ).reshape(len(h), 3, s.heads, -1)
-            q, k, v = rotate(qkv[:, 0], cos, sin), rotate(qkv[:, 1], cos, sin), np.ascontiguousarray(qkv[:, 2])
+            q, k, v = (
+                rotate(qkv[:, 0], cos, sin),
+                rotate(qkv[:, 1], cos, sin),
+                np.ascontiguousarray(qkv[:, 2]),
+            )
             found = attend(q, cache.keys[n], cache.values[n], slots, k, v)
             h = h + affine(found, w[f"{at}merge.weight"], w[f"{at}merge.bias"])
-            inner = silu(affine(self._norm(h, f"{at}norm_forward"), w[f"{at}expand.weight"], w[f"{at}expand.bias"]))
+            inner = silu(
+                affine(self._norm(h, f"{at}norm_forward"), w[f"{at}expand.weight"], w[f"{at}expand.bias"])
+            )
             h = h + affine(inner, w[f"{at}contract.weight"], w[f"{at}contract.bias"])
             if write:
                 cache.keys[n, :, slot], cache.values[n, :, slot] = k, v

@@ -1,4 +1,4 @@
-"""Samplers: plain functions over `denoise(x, t) → x̂₀`, each named after its paper. All go from time 1 to 0."""
+"""Samplers: plain functions over `denoise(x, t) → x̂₀`, each named after its paper. All begin at time 1."""
 
 from collections.abc import Callable
 from itertools import pairwise

@@ -36,7 +36,7 @@ class Sampling:
     sampler: str = "consistency"
     steps: int = 2
     guidance: float = 1.0
-    """Weight w of classifier-free guidance, d + w·(c - d) of the deaf and the hearing prediction; 1 is none."""
+    """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
     mouth_t: float = 0.5
     rest_t: float = 0.1
     """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
