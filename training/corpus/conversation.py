@@ -98,7 +98,7 @@ def _whole(seconds: float) -> int:
     return SAMPLES_PER_FRAME * max(1, round(seconds * SPEECH_RATE_HZ / SAMPLES_PER_FRAME))
 
 
-def _to_frames(pcm: Sound) -> Sound:
+def _to_frames(pcm: Sound) -> Float32[np.ndarray, "filled"]:
     """Fill the last frame up with silence."""
     return np.pad(pcm, (0, -len(pcm) % SAMPLES_PER_FRAME))
 
@@ -117,7 +117,7 @@ def _listening(others: Sequence[Utterance], random: np.random.Generator) -> Stre
     return Stretch(Presence.LISTENING, _to_frames(np.concatenate([_faded(pcm, longest), after])))
 
 
-def _faded(pcm: Sound, longest: int) -> Sound:
+def _faded(pcm: Sound, longest: int) -> Float32[np.ndarray, "cut"]:
     """Cut sound off after `longest` samples, within 20 ms."""
     if len(pcm) <= longest:
         return pcm
