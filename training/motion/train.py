@@ -15,14 +15,18 @@ from accelerate import Accelerator
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.optim.lr_scheduler import LambdaLR
 
+from models.motion.diffusion.network import MotionNetwork
+from models.motion.diffusion.stage import Sampling
 from training.motion.checkpoint import average, load_net, save_net
 from training.motion.config import MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import Losses, motion_loss
 from training.motion.network import MotionNet
+from training.motion.samples import save_samples
 from training.motion.statistics import measure
 
-WEIGHTS, RAW, STATE, SCALARS = "motion.safetensors", "raw.safetensors", "state.pt", "scalars.jsonl"
+WEIGHTS, RAW, STATE = "motion.safetensors", "raw.safetensors", "state.pt"
+SCALARS, SAMPLES = "scalars.jsonl", "samples.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Trainer:
         measure(self.net, train)
         self.ema = deepcopy(self.net).requires_grad_(False)
         self._clips = Clips(train, shape, run.clip_frames, run.drop, run.seed)
+        self._shown = held_out[0]
         self._check = Clips(held_out, shape, run.clip_frames, run.drop, run.seed + 1).draw(64)
         self._accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=run.precision)
         optimiser = torch.optim.AdamW(
@@ -139,6 +144,8 @@ class Trainer:
         partial = self.out / f"{STATE}.partial"
         torch.save(state, partial)
         partial.replace(self.out / STATE)
+        network = MotionNetwork.load(self.out / WEIGHTS)
+        save_samples(self.out / SAMPLES, network, self._shown, Sampling("ddim", steps=4))
 
     def _resume(self) -> None:
         if not (self.out / STATE).is_file():
