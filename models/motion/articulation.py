@@ -21,10 +21,10 @@ _SHAPES: Final[dict[str, dict[str, float]]] = {
     "TH": {"jawOpen": 0.08, "mouthLowerDown": 0.10, "mouthUpperUp": 0.06},
     "DD": {"jawOpen": 0.08, "mouthLowerDown": 0.09, "mouthUpperUp": 0.05},
     "kk": {"jawOpen": 0.20, "mouthLowerDown": 0.12, "mouthUpperUp": 0.06},
-    "CH": {"jawOpen": 0.06, "mouthFunnel": 0.50, "mouthPucker": 0.20},
+    "CH": {"jawOpen": 0.06, "mouthFunnel": 0.22, "mouthPucker": 0.20},
     "SS": {"jawOpen": 0.09, "mouthStretch": 0.16, "mouthLowerDown": 0.34, "mouthUpperUp": 0.20},
     "nn": {"jawOpen": 0.08, "mouthLowerDown": 0.07, "mouthUpperUp": 0.04},
-    "RR": {"jawOpen": 0.07, "mouthFunnel": 0.30, "mouthPucker": 0.25},
+    "RR": {"jawOpen": 0.07, "mouthFunnel": 0.14, "mouthPucker": 0.25},
     "aa": {"jawOpen": 0.55, "mouthLowerDown": 0.22, "mouthUpperUp": 0.12},
     "E": {
         "jawOpen": 0.44,
@@ -40,8 +40,8 @@ _SHAPES: Final[dict[str, dict[str, float]]] = {
         "mouthUpperUp": 0.12,
         "mouthSmile": 0.16,
     },
-    "O": {"jawOpen": 0.22, "mouthFunnel": 0.48, "mouthPucker": 0.22},
-    "U": {"jawOpen": 0.05, "mouthFunnel": 0.32, "mouthPucker": 0.58},
+    "O": {"jawOpen": 0.22, "mouthFunnel": 0.22, "mouthPucker": 0.22},
+    "U": {"jawOpen": 0.05, "mouthFunnel": 0.14, "mouthPucker": 0.58},
 }
 """Weights at full articulation; a name without side stands for both. Speech peaks at 0.3–0.6 jaw, as
 MediaPipe tracks on people who talk; how far tongue sounds, rounded lips, `E` and hiss part the lips beside an
