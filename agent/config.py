@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.asr import AsrConfig
 from agent.hearing import HearingConfig
 from agent.local_mind import LocalMindConfig
+from agent.motion import MotionConfig
 from agent.openai_mind import OpenAIMindConfig
 from agent.persona import PersonaConfig
 from agent.piper_voice import PiperConfig
@@ -71,6 +72,7 @@ class Config(BaseModel):
     """Side of the picture in pixels."""
     room: RoomConfig = RoomConfig()
     session: SessionConfig = SessionConfig()
+    motion: MotionConfig = MotionConfig()
     admission: AdmissionConfig = AdmissionConfig()
     vad: VadConfig = VadConfig()
     hearing: HearingConfig = HearingConfig()

@@ -12,6 +12,7 @@ from agent.conversation import Conversation, Senses
 from agent.faculties import Faculties, load_faculties, warm_up
 from agent.hearing import Hearing
 from agent.history import History
+from agent.motion import open_motion
 from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
 from agent.vad import SpeechDetector
@@ -20,7 +21,6 @@ from engine.clock import LoopClock
 from engine.compute import ThreadCompute
 from engine.session import Session
 from models.home import avatars_root
-from models.motion.rules import RuleMotion
 from models.motion.stage import SPEECH_RATE_HZ, Phone
 from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
 
@@ -46,6 +46,7 @@ class ConversationHost:
         self._faculties = faculties
         self._portraits = Portraits(avatars_root(), config.picture_size, picture_of)
         self._admission = Admission(config.admission)
+        self._motion = open_motion(config.motion, config.session.lookahead_ms)
         self._compute = ThreadCompute()
         self._visits: set[Conversation] = set()
         self._received = 0
@@ -147,7 +148,7 @@ class ConversationHost:
     async def _open_session(self, avatar: str, seed: int) -> Session:
         picture = await self._portraits.picture(avatar)
         config, compute = self._config.session, self._compute
-        return Session(RuleMotion(), picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
+        return Session(self._motion, picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
 
     async def _rehearse(self) -> None:
         """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""

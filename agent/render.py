@@ -14,6 +14,7 @@ from jaxtyping import Float32, Int16
 
 from agent.asr import Asr, WhisperAsr
 from agent.config import Config
+from agent.motion import open_motion
 from agent.pictures import Portraits
 from agent.piper_voice import PiperVoice
 from agent.sentences import SentenceSplitter
@@ -21,7 +22,6 @@ from agent.voice import Voice
 from engine.compute import ThreadCompute
 from engine.render import Rendered, RenderPlan, Speech, render
 from models.home import avatars_root
-from models.motion.rules import RuleMotion
 from models.motion.stage import SPEECH_RATE_HZ, Phone
 
 _log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ async def _draw(config: Config, speech: Speech, out: Path, seed: int, progress: 
         return await render(
             [speech],
             out,
-            motion=RuleMotion(),
+            motion=open_motion(config.motion, config.session.lookahead_ms),
             picture=await portraits.picture(config.avatar),
             compute=compute,
             plan=RenderPlan(seed=seed),

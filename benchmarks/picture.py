@@ -121,11 +121,11 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 async def _measure(options: Options, picture: TimedPicture[Any], watch: Stopwatch) -> dict[str, Any]:
-    from models.motion.rules import RuleMotion
+    from models.motion.diffusion.stage import DiffusionMotion
 
     compute = ThreadCompute()
     config = SessionConfig(pacing="live" if options.live else "free", chunk_frames=4)
-    motion = TimedMotion(RuleMotion(), watch)
+    motion = TimedMotion(DiffusionMotion(), watch)
     encode = _encoder(options, watch)
     tiers: Counter[str] = Counter()
     late = 0

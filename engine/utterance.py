@@ -124,8 +124,13 @@ class Utterance:
         return self._heard.peek(samples)
 
     def seen_next(self, samples: int) -> Float32[np.ndarray, "known"]:
-        """Return the speech that follows what was planned, at `SPEECH_RATE_HZ`."""
-        return self._seen.peek(samples)
+        """Return the speech that follows what was planned, at `SPEECH_RATE_HZ`.
+
+        As in `take`, silence completes the last frame of an utterance that is ended.
+        """
+        known = self._seen.peek(samples)
+        lacking = -len(known) % SAMPLES_PER_FRAME if self.ended and len(known) < samples else 0
+        return _lengthen(known, len(known) + lacking)[:samples]
 
 
 def _lengthen(samples: np.ndarray, length: int) -> np.ndarray:

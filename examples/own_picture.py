@@ -14,8 +14,8 @@ import soundfile
 
 from engine.compute import ThreadCompute
 from engine.render import Speech, render
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
-from models.motion.rules import RuleMotion
 from models.picture import Picture, Tier
 
 
@@ -43,7 +43,7 @@ async def main(recording: Path, path: Path) -> None:
     pcm, rate_hz = soundfile.read(recording, dtype="int16", always_2d=True)
     async with aclosing(ThreadCompute()) as compute:
         speech = Speech(pcm[:, 0].copy(), rate_hz)
-        done = await render([speech], path, motion=RuleMotion(), picture=Mouth(), compute=compute)
+        done = await render([speech], path, motion=DiffusionMotion(), picture=Mouth(), compute=compute)
     print(f"{done.frames} frames in {done.path}")
 
 

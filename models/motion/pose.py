@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
-from models.motion.gaze import Point
+
+Point = tuple[float, float]
+"""Yaw towards the person's left and pitch down, in degrees."""
 
 _SHARES: Final = {"head": 0.55, "neck": 0.30, "chest": 0.10, "spine": 0.05}
 """How a turn of the head spreads down the spine."""

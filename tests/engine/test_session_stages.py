@@ -1,10 +1,11 @@
 import asyncio
+from functools import partial
 
 import numpy as np
 import pytest
 
 from engine.packets import MEDIA_RATE_HZ
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion, Sampling
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone, Presence, StillMotion
 from models.picture import BoxPicture, Tier
 from tests.engine.helpers import (
@@ -115,7 +116,9 @@ async def test_the_last_frame_is_filled_with_silence():
     assert not pcm[-100:].any()
 
 
-@pytest.mark.parametrize("stage", [StillMotion, RuleMotion])
+@pytest.mark.parametrize(
+    "stage", [StillMotion, partial(DiffusionMotion, sampling=Sampling(lookahead_frames=0))]
+)
 async def test_chunk_sizes_make_the_same_frames(stage, unchecked):
     """With all phones and no lookahead at the borders' mercy, chunking changes nothing that is seen."""
     phones = [Phone(symbol, 0.2 * i, 0.2 * (i + 1)) for i, symbol in enumerate(["M", "AA", "B", "IY", "SIL"])]

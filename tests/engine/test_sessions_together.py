@@ -5,7 +5,7 @@ import pytest
 
 from engine.compute import ThreadCompute
 from engine.packets import MEDIA_RATE_HZ
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.picture import BoxPicture
 from tests.engine.helpers import Events, heard, open_session, seconds, take
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.virtual_time
 async def test_sessions_share_threads_and_nothing_else():
     """Several on one thread: each is on time, says its own words, and moves as it would alone."""
     compute = ThreadCompute(workers=1)
-    motion = RuleMotion()
+    motion = DiffusionMotion()
 
     async def talk(seed):
         pcm = seconds(1.0, seed)

@@ -13,10 +13,10 @@ _TRAINING_ONLY = ("phone_out.",)
 
 
 def save_net(net: MotionNet, path: Path, *, whole: bool = False) -> None:
-    """Write weights and sizes; `whole` keeps what only training uses."""
+    """Write weights and sizes: to train on with (`whole`), or to ship, in half precision."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.detach().float().contiguous()
+        name: value.detach().to(torch.float32 if whole else torch.float16).contiguous()
         for name, value in net.state_dict().items()
         if whole or not name.startswith(_TRAINING_ONLY)
     }

@@ -13,10 +13,15 @@ from torch import Tensor
 
 from models.audio import COLUMNS_PER_FRAME, MEL_BANDS
 from models.motion.diffusion.shape import PRESENCES, NetShape
+from models.motion.frame import EXPRESSIONS
 from models.motion.stage import Presence
 from training.motion.config import DropConfig
 from training.motion.network import Heard
 
+_SPINE: Final = slice(len(EXPRESSIONS), len(EXPRESSIONS) + 12)
+"""Rotations of spine, chest, neck and head."""
+_POSE_RAD: Final = 0.06
+"""Deviation of each joint over portraits, for the ablation that predicts poses instead of residuals."""
 _SPEAKING: Final = PRESENCES.index(Presence.SPEAKING)
 
 
@@ -69,12 +74,15 @@ class Clips:
         clip_frames: int,
         drop: DropConfig,
         seed: int,
+        *,
+        absolute_pose: bool = False,
     ) -> None:
         self._conversations = [c for c in conversations if len(c.motion) >= clip_frames]
         if not self._conversations:
             raise ValueError(f"no conversation is as long as a clip of {clip_frames} frames")
         self._shape, self._frames, self._drop = shape, clip_frames, drop
         self._random = np.random.default_rng(seed)
+        self._absolute_pose = absolute_pose
         lengths = np.array([len(c.motion) for c in self._conversations], np.float64)
         self._shares = lengths / lengths.sum()
 
@@ -109,8 +117,11 @@ class Clips:
         end = COLUMNS_PER_FRAME * (frames.stop + self._shape.ahead_frames)
         take = int(self._random.integers(len(whole.mel))) if vary else 0
         mel = _cut(whole.mel[take].astype(np.float32), begin, end, edge=True)
+        motion = whole.motion[frames].astype(np.float32)
+        if self._absolute_pose:
+            motion[:, _SPINE] += self._random.normal(0.0, _POSE_RAD, 12).astype(np.float32)
         return (
-            whole.motion[frames].astype(np.float32),
+            motion,
             self._varied(mel) if vary else mel,
             _cut(whole.phones, begin, end, edge=False).astype(np.int64),
             whole.presence[frames].astype(np.int64),

@@ -72,7 +72,9 @@ class Trainer:
         self.net = MotionNet(shape)
         measure(self.net, train)
         self.ema = deepcopy(self.net).requires_grad_(False)
-        self._clips = Clips(train, shape, run.clip_frames, run.drop, run.seed)
+        self._clips = Clips(
+            train, shape, run.clip_frames, run.drop, run.seed, absolute_pose=run.absolute_pose
+        )
         self._shown = held_out[0]
         self._check = Clips(held_out, shape, run.clip_frames, run.drop, run.seed + 1).draw(64)
         self._accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=run.precision)

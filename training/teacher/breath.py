@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.motion.chance import Stream, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, smoothstep
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import Cues
 
 _IN, _OUT = 0.35, 0.45
 _HASTE: Final = 2.5

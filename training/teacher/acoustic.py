@@ -1,7 +1,7 @@
 """Sound without text → mouth: four bands of the spectrum choose between open, wide, round and hissing.
 
-All there is for a live voice, and half of the opening where phones are known. How wide a mouth opens it tells
-as well as phones do (`training.evaluate_lips`); closures and rounding it can only guess, and always late.
+All there is where no phones are known, and a share of the opening where they are. How wide a mouth opens it
+tells (`visavis evaluate motion --system rules-sound`); closures and rounding it can only guess, and late.
 """
 
 from functools import cache
@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from models.motion.articulation import VISEMES
-from models.motion.prosody import WINDOW
 from models.motion.stage import SPEECH_RATE_HZ
+from training.teacher.articulation import VISEMES
+from training.teacher.prosody import WINDOW
 
 _BANDS_HZ: Final = ((120.0, 500.0), (500.0, 1200.0), (1700.0, 3000.0), (3500.0, 7800.0))
 """Closed vowels' F1, open vowels' F1, front vowels' F2 (Peterson & Barney 1952), hiss."""

@@ -1,11 +1,11 @@
 import numpy as np
 from openfacefx.phonemes import ARPABET
 
-from models.motion.articulation import VISEMES, phone_mapping, viseme_weights
 from models.motion.frame import EXPRESSION_INDEX
-from models.motion.lips import BLOCK_FRAMES, LipsState, shape_mouth, visemes_at
 from models.motion.stage import Phone
 from tests.motion.voices import sentence
+from training.teacher.articulation import VISEMES, phone_mapping, viseme_weights
+from training.teacher.lips import BLOCK_FRAMES, LipsState, shape_mouth, visemes_at
 
 
 def curves(phones, frames, state=None):

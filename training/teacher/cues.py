@@ -6,8 +6,8 @@ from typing import Final
 
 from models.motion.chance import Stream, chance
 from models.motion.frame import FPS
-from models.motion.prosody import Prosody
 from models.motion.stage import Phone, Presence
+from training.teacher.prosody import Prosody
 
 ANTICIPATION_S: Final = 0.12
 """Movements that mark a known accent begin this much before its vowel, so that their top meets it."""

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from models.motion.acoustic import listen
-from models.motion.articulation import VISEMES
-from models.motion.prosody import hear, init_prosody
 from models.motion.stage import SAMPLES_PER_FRAME
 from tests.motion.voices import buzz, sentence, silence
+from training.teacher.acoustic import listen
+from training.teacher.articulation import VISEMES
+from training.teacher.prosody import hear, init_prosody
 
 
 def heard(pcm):

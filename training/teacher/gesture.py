@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from models.motion.chance import Stream, bounded_normal, chance
-from models.motion.cues import PREPARATION_S, Cues
 from models.motion.easing import DT_S, Spring, smoothstep
-from models.motion.frame import FINGERS, FPS, JOINT_INDEX, JOINTS
+from models.motion.frame import FINGERS, JOINT_INDEX, JOINTS
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import PREPARATION_S, Cues
+from training.teacher.waves import draw_waves, waves_at
 
 _ARM: Final = ("clavicle", "shoulder", "elbow", "wrist")
 _STROKE_DEG: Final = np.array([[0.0, 0.3, 1.5], [-1.6, 0.5, 1.3], [-3.5, 1.0, 0.0], [-2.0, 0.6, 1.2]])
@@ -82,7 +83,7 @@ class GestureState:
     aim: Float64[np.ndarray, "34"]
     rest_s: float
     waves: Float64[np.ndarray, "34 2"]
-    """Stirring of each angle: frequency in Hz and phase in radians."""
+    """Stirring of each angle (`training.teacher.waves`)."""
     count: int = 0
 
 
@@ -90,7 +91,7 @@ def init_gesture(seed: int) -> GestureState:
     """Return hands at rest as in the portrait."""
     random = chance(seed, Stream.HANDS)
     size = 2 * (3 * len(_ARM) + len(FINGERS))
-    waves = np.stack([random.uniform(0.05, 0.25, size), random.uniform(0.0, 2.0 * np.pi, size)], axis=1)
+    waves = draw_waves(random, 0.05, 0.25, size)
     return GestureState((), Spring.at(np.zeros(size)), np.zeros(size), float(random.uniform(2.0, 6.0)), waves)
 
 
@@ -100,8 +101,7 @@ def step_gesture(
     """Return the arms' angles in degrees, all other joints at 0; the fingers' curls; the state after it."""
     state = _rest(style, seed, replace(state, beats=_advance(cues, state.beats)))
     state = _begin(cues, style, seed, state)
-    stirring = np.sin(2.0 * np.pi * state.waves[:, 0] * (cues.frame / FPS) + state.waves[:, 1])
-    resting = state.rest.value + 0.4 * _rest_sizes() * stirring
+    resting = state.rest.value + 0.4 * _rest_sizes() * waves_at(state.waves, cues.frame)
     arms, curls = resting[:24].reshape(2, 4, 3), resting[24:].reshape(2, 5)
     for beat in state.beats:
         arms, curls = arms + beat.value() * beat.arms, curls + beat.value() * beat.curls

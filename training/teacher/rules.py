@@ -16,20 +16,20 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32
 
-from models.motion.blink import BlinkState, init_blink, step_blink
-from models.motion.breath import BreathState, init_breath, step_breath
-from models.motion.cues import PREPARATION_S, Cues, phone_accent, phrase_ends
-from models.motion.face import FaceState, init_face, step_face
 from models.motion.frame import EXPRESSION_INDEX, FPS, MotionFrame
-from models.motion.gaze import GazeState, init_gaze, step_gaze
-from models.motion.gesture import GestureState, init_gesture, step_gesture
-from models.motion.head import HeadState, init_head, step_head
-from models.motion.mouth import MouthState, Utterance, init_mouth, move_mouth
 from models.motion.pose import pose_joints, turn_eyes
-from models.motion.posture import PostureState, init_posture, step_posture
-from models.motion.prosody import Prosody, ProsodyState, hear, init_prosody
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.motion.style import Style
+from training.teacher.blink import BlinkState, init_blink, step_blink
+from training.teacher.breath import BreathState, init_breath, step_breath
+from training.teacher.cues import PREPARATION_S, Cues, phone_accent, phrase_ends
+from training.teacher.face import FaceState, init_face, step_face
+from training.teacher.gaze import GazeState, init_gaze, step_gaze
+from training.teacher.gesture import GestureState, init_gesture, step_gesture
+from training.teacher.head import HeadState, init_head, step_head
+from training.teacher.mouth import MouthState, Utterance, init_mouth, move_mouth
+from training.teacher.posture import PostureState, init_posture, step_posture
+from training.teacher.prosody import Prosody, ProsodyState, hear, init_prosody
 
 _SMILES: Final = [EXPRESSION_INDEX["mouthSmileLeft"], EXPRESSION_INDEX["mouthSmileRight"]]
 _PUCKER, _FUNNEL = EXPRESSION_INDEX["mouthPucker"], EXPRESSION_INDEX["mouthFunnel"]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
-from models.motion.rules import RuleMotion
 from models.motion.stage import Presence, SpeechChunk, StillMotion
 from models.motion.style import Style
 from tests.motion.voices import buzz, rest, sentence, silence, speak, vectors
+from training.teacher.rules import RuleMotion
 
 JAW = EXPRESSION_INDEX["jawOpen"]
 CLOSE = EXPRESSION_INDEX["mouthClose"]

@@ -6,13 +6,13 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32
 
-from models.motion.acoustic import listen
-from models.motion.articulation import VISEMES
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS
-from models.motion.lips import LipsState, shape_mouth, visemes_at
-from models.motion.prosody import Prosody
 from models.motion.stage import Phone
 from models.motion.style import Style
+from training.teacher.acoustic import listen
+from training.teacher.articulation import VISEMES
+from training.teacher.lips import LipsState, shape_mouth, visemes_at
+from training.teacher.prosody import Prosody
 
 _FADE: Final = 0.4
 """Share of a jump that is left one frame later: 6 % after three frames, so a cut mouth closes in 120 ms."""

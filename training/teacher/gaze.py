@@ -14,13 +14,11 @@ from typing import Final
 import numpy as np
 
 from models.motion.chance import Stream, bounded_normal, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, smoothstep
+from models.motion.pose import Point
 from models.motion.stage import Presence
 from models.motion.style import Style
-
-Point = tuple[float, float]
-"""Yaw and pitch in degrees."""
+from training.teacher.cues import Cues
 
 _CONTACT_S: Final[dict[Presence, Point]] = {
     Presence.SPEAKING: (3.1, 3.1), Presence.LISTENING: (7.9, 1.6), Presence.IDLE: (4.5, 2.0),

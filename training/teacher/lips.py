@@ -15,18 +15,18 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32
 
-from models.motion.articulation import VISEMES, phone_mapping, viseme_weights
 from models.motion.frame import EXPRESSION_INDEX, FPS
 from models.motion.stage import Phone
 from models.motion.style import LEAD_MS
 from models.speech.words import is_vowel
+from training.teacher.articulation import VISEMES, phone_mapping, viseme_weights
 
 LEAD_S: Final = LEAD_MS / 1000.0
 """Lips move this much before their sound; in `Style`, each person's own."""
 BLOCK_FRAMES: Final = 8
 HEARD_SHARE: Final = 0.35
 """Share of the sound in the mouth's opening while a phone is known to sound; tracked lips are fitted about
-equally well by a quarter to a half (`training.corpus.calibrate`)."""
+equally well by a quarter to a half (`training.teacher.calibrate`)."""
 BACK_S: Final = 1.0
 AHEAD_S: Final = 0.6
 """Phones within this reach of a block shape it; beyond, their dominance is below one percent."""
@@ -52,7 +52,7 @@ _OPENING: Final = [_JAW, *_PARTING]
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How sounds run into each other; fitted to tracked lips (`training.corpus.calibrate`)."""
+    """How sounds run into each other; fitted to tracked lips (`training.teacher.calibrate`)."""
 
     smooth_s: float = 0.04
     """Deviation of the bell that smooths the curves before lips are closed. Beside the better fit, less is
@@ -109,8 +109,8 @@ def shape_mouth(
         visemes: Weights in the order of `VISEMES`.
         opening: Scales what parts the lips: loud speech opens wider (JALI's jaw axis). 1 is ordinary.
         reach: Scales all articulation: the speaker's habit.
-        heard: What `models.motion.acoustic` makes of the sound. It shares in how wide the mouth opens, which
-            phones alone do not tell; shapes and closures stay with the phones.
+        heard: What `training.teacher.acoustic` makes of the sound. It shares in how wide the mouth opens,
+            which phones alone do not tell; shapes and closures stay with the phones.
         share: How much of the opening the sound decides while a phone sounds.
     """
     mouth = np.asarray(reach * (visemes @ viseme_weights()), np.float32)

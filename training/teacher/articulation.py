@@ -45,7 +45,7 @@ _SHAPES: Final[dict[str, dict[str, float]]] = {
 }
 """Weights at full articulation; a name without side stands for both. Speech peaks at 0.3–0.6 jaw, as
 MediaPipe tracks on people who talk; how far tongue sounds, rounded lips, `E` and hiss part the lips beside an
-open vowel is fitted to tracked lips (`training.corpus.calibrate`). The tongue stays in: none shows."""
+open vowel is fitted to tracked lips (`training.teacher.calibrate`). The tongue stays in: none shows."""
 
 _PHONES: Final[dict[str, dict[str, float]]] = {
     "P": {"PP": 1.0}, "B": {"PP": 1.0}, "M": {"PP": 1.0},

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from models.motion.chance import Stream, bounded_normal, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, Pulse, Spring, advance, total
-from models.motion.frame import FPS
-from models.motion.gaze import Gaze
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import Cues
+from training.teacher.gaze import Gaze
+from training.teacher.waves import draw_waves, waves_at
 
 LIMIT_DEG: Final = np.array([10.0, 12.0, 8.0])
 _DRIFT_DEG: Final = np.array([0.8, 1.0, 0.7])
@@ -47,7 +47,7 @@ class HeadState:
     """Springs, pulses under way, and what comes when."""
 
     waves: Float64[np.ndarray, "3 3 2"]
-    """Drift of each axis: three sines, their frequency in Hz and phase in radians."""
+    """Drift of each axis: three sines (`training.teacher.waves`)."""
     posture: Spring
     follow: Spring
     voice: Spring
@@ -62,7 +62,7 @@ class HeadState:
 def init_head(seed: int) -> HeadState:
     """Return a head at rest, about to drift."""
     random = chance(seed, Stream.DRIFT)
-    waves = np.stack([random.uniform(0.08, 0.4, (3, 3)), random.uniform(0.0, 2.0 * np.pi, (3, 3))], axis=-1)
+    waves = draw_waves(random, 0.08, 0.4, 3, 3)
     still = Spring.at(np.zeros(3))
     return HeadState(
         waves, still, still, Spring.at(np.zeros(1)), Spring.at(np.zeros(1)), np.zeros(3), 2.0, 3.0
@@ -92,8 +92,7 @@ def step_head(
 
 def _drift(waves: Float64[np.ndarray, "3 3 2"], frame: int) -> Float64[np.ndarray, "3"]:
     """Return the ambient drift: a function of time alone, so hours cannot add up an error."""
-    sines = np.sin(2.0 * np.pi * waves[..., 0] * (frame / FPS) + waves[..., 1])
-    return np.asarray(1.4 * _DRIFT_DEG * sines.mean(axis=1))
+    return np.asarray(1.4 * _DRIFT_DEG * waves_at(waves, frame).mean(axis=1))
 
 
 def _attitude(presence: Presence, style: Style) -> Float64[np.ndarray, "3"]:

@@ -10,10 +10,10 @@ from math import isnan
 from typing import Final
 
 from models.motion.chance import Stream, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, smoothstep
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import Cues
 
 _PER_MIN: Final = {
     Presence.IDLE: 17.0,

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from models.motion.chance import Stream, bounded_normal, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, Pulse, Spring, advance, total
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import Cues
 
 _LOOKS: Final[dict[Presence, dict[str, float]]] = {
     Presence.IDLE: {"mouthSmile": 0.03},

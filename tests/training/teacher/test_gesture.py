@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.motion.cues import PREPARATION_S, Cues
 from models.motion.frame import FPS, JOINT_INDEX
-from models.motion.gaze import init_gaze, step_gaze
-from models.motion.gesture import init_gesture, step_gesture
-from models.motion.head import init_head, step_head
-from models.motion.posture import init_posture, step_posture
-from models.motion.prosody import Prosody
 from models.motion.stage import Presence
 from models.motion.style import STYLE_SIZE, Style
 from tests.motion.voices import silence
+from training.teacher.cues import PREPARATION_S, Cues
+from training.teacher.gaze import init_gaze, step_gaze
+from training.teacher.gesture import init_gesture, step_gesture
+from training.teacher.head import init_head, step_head
+from training.teacher.posture import init_posture, step_posture
+from training.teacher.prosody import Prosody
 
 QUIET = Prosody(0.5, 0.65, 0.0, 0.0, False)
 HEARD_OUT = Prosody(0.0, 0.65, 0.0, 0.0, True, phrase_s=1.0)
@@ -62,7 +62,7 @@ def test_hands_of_a_listener_do_not_beat():
         assert not state.beats
 
 
-def test_a_fifth_to_a_third_of_accents_move_the_hands():
+def test_a_fifth_to_a_third_of_accents_move_the_hands(unchecked):
     random, counts = np.random.default_rng(0), []
     for seed in range(6):
         style, state, begun = Style.draw(seed), init_gesture(seed), 0
@@ -122,7 +122,7 @@ def test_styles_are_vectors_of_about_unit_variance():
 
 
 def test_silence_is_no_phrase():
-    from models.motion.prosody import hear, init_prosody
+    from training.teacher.prosody import hear, init_prosody
 
     state = init_prosody()
     for pcm in silence(1.0).reshape(-1, 640):
@@ -133,8 +133,8 @@ def test_silence_is_no_phrase():
 
 @pytest.mark.parametrize("mood", [-1.0, 1.0])
 def test_moods_show_in_the_face(mood):
-    from models.motion.face import init_face, step_face
     from models.motion.frame import EXPRESSION_INDEX
+    from training.teacher.face import init_face, step_face
 
     faces = []
     for style in (replace(Style.draw(3), mood=mood), replace(Style.draw(3), mood=0.0)):

@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from models.motion.chance import Stream, bounded_normal, chance
-from models.motion.cues import Cues
 from models.motion.easing import DT_S, Spring
-from models.motion.frame import FPS, JOINT_INDEX, JOINTS
+from models.motion.frame import JOINT_INDEX, JOINTS
 from models.motion.stage import Presence
 from models.motion.style import Style
+from training.teacher.cues import Cues
+from training.teacher.waves import draw_waves, waves_at
 
 _LEAN_DEG: Final = {
     Presence.IDLE: -0.3,
@@ -48,14 +49,14 @@ class PostureState:
     aim: Float64[np.ndarray, "3"]
     left_s: float
     waves: Float64[np.ndarray, "3 2"]
-    """Sway of each axis: frequency in Hz and phase in radians."""
+    """Sway of each axis (`training.teacher.waves`)."""
     count: int = 0
 
 
 def init_posture(seed: int) -> PostureState:
     """Return a trunk at rest."""
     random = chance(seed, Stream.WEIGHT)
-    waves = np.stack([random.uniform(0.06, 0.22, 3), random.uniform(0.0, 2.0 * np.pi, 3)], axis=1)
+    waves = draw_waves(random, 0.06, 0.22, 3)
     return PostureState(Spring.at(np.zeros(3)), np.zeros(3), float(random.uniform(3.0, 9.0)), waves)
 
 
@@ -69,8 +70,7 @@ def step_posture(
         state = _shift(cues, style, seed, state)
     lean = np.array([_LEAN_DEG[cues.presence], 0.0, 0.0])
     state = replace(state, trunk=state.trunk.towards(state.aim + lean, _SETTLE))
-    sway = np.sin(2.0 * np.pi * state.waves[:, 0] * (cues.frame / FPS) + state.waves[:, 1])
-    spine = state.trunk.value + style.drift * _SWAY_DEG * sway
+    spine = state.trunk.value + style.drift * _SWAY_DEG * waves_at(state.waves, cues.frame)
     angles = np.zeros((len(JOINTS), 3))
     angles[JOINT_INDEX["spine"]], angles[JOINT_INDEX["chest"]] = spine, _CHEST * spine
     return angles, state

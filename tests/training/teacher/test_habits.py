@@ -5,16 +5,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.motion.blink import closure, init_blink, step_blink
-from models.motion.breath import init_breath, step_breath
-from models.motion.cues import Cues, phone_accent, phrase_ends
 from models.motion.easing import Spring
-from models.motion.gaze import init_gaze, step_gaze
-from models.motion.head import init_head, step_head
-from models.motion.prosody import Prosody
 from models.motion.stage import Presence
 from models.motion.style import Style
 from tests.motion.voices import sentence
+from training.teacher.blink import closure, init_blink, step_blink
+from training.teacher.breath import init_breath, step_breath
+from training.teacher.cues import Cues, phone_accent, phrase_ends
+from training.teacher.gaze import init_gaze, step_gaze
+from training.teacher.head import init_head, step_head
+from training.teacher.prosody import Prosody
 
 QUIET = Prosody(0.5, 0.65, 0.0, 0.0, False)
 

@@ -1,0 +1,41 @@
+"""Which motion model moves the avatars, and how it is sampled."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.motion.diffusion.stage import BUNDLED, DiffusionMotion, Sampling
+from models.motion.frame import FRAME_MS
+
+
+class MotionConfig(BaseModel):
+    """The learned motion. What it hears ahead is `SessionConfig.lookahead_ms`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: Path | None = None
+    """Weights of `visavis train motion` or `distil`; null takes those that come along."""
+    sampler: Literal["consistency", "ddim", "ddpm"] = "consistency"
+    """`consistency` for distilled weights; the others for many steps."""
+    steps: Annotated[int, Field(ge=1, le=60)] = 2
+    """Evaluations of the network for each frame."""
+    guidance: Annotated[float, Field(ge=1.0, le=5.0)] = 1.0
+    """Weight of classifier-free guidance; 1 is none, as for weights it is baked into. Others cost twice."""
+
+
+def open_motion(config: MotionConfig, lookahead_ms: int) -> DiffusionMotion:
+    """Load the weights. One stage serves every session.
+
+    Args:
+        config: Which weights, and how to sample.
+        lookahead_ms: How much sound after a frame it may hear, also within a chunk.
+
+    Raises:
+        ValueError: The file holds no motion network of this version.
+        OSError: There is no such file.
+    """
+    sampling = Sampling(
+        config.sampler, config.steps, config.guidance, lookahead_frames=lookahead_ms // FRAME_MS
+    )
+    return DiffusionMotion(config.weights or BUNDLED, sampling)
