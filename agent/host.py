@@ -12,10 +12,11 @@ from agent.conversation import Conversation, Senses
 from agent.faculties import Faculties, load_faculties, warm_up
 from agent.hearing import Hearing
 from agent.history import History
+from agent.performer import VoicedPerformer
 from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
 from agent.vad import SpeechDetector
-from engine.admission import Admission, AdmissionRefusedError
+from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
 from engine.session import Session
@@ -48,6 +49,7 @@ class ConversationHost:
         self._admission = Admission(config.admission)
         self._compute = ThreadCompute()
         self._visits: set[Conversation] = set()
+        self._performers: set[VoicedPerformer] = set()
         self._received = 0
 
     @classmethod
@@ -94,17 +96,7 @@ class ConversationHost:
 
     async def welcome(self, avatar: str) -> Conversation:
         """Open a visit; see `Host`."""
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
-        try:
-            self._received += 1
-            session = await self._open_session(avatar, self._received)
-            place.frame_cost_s = session.frame_cost_s
-        except BaseException:
-            place.leave()
-            raise
+        session, place = await self._admit(avatar)
 
         def left() -> None:
             self._visits.discard(visit)
@@ -116,6 +108,18 @@ class ConversationHost:
             visit.tell(Notice("warning", lack))
         return visit
 
+    async def perform(self, avatar: str) -> VoicedPerformer:
+        """Open a show's avatar; see `Host`."""
+        session, place = await self._admit(avatar)
+
+        def left() -> None:
+            self._performers.discard(performer)
+            place.leave()
+
+        performer = VoicedPerformer(session, self._faculties.voice, left)
+        self._performers.add(performer)
+        return performer
+
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
         return self._portraits.make(name, photo)
@@ -126,8 +130,9 @@ class ConversationHost:
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
-        for visit in tuple(self._visits):
-            await visit.aclose()
+        guests: list[Conversation | VoicedPerformer] = [*self._visits, *self._performers]
+        for guest in guests:
+            await guest.aclose()
         await self._faculties.aclose()
         await self._compute.aclose()
 
@@ -143,6 +148,21 @@ class ConversationHost:
             History(opening(config.persona, title), config.conversation.history_chars),
             config.persona.apology,
         )
+
+    async def _admit(self, avatar: str) -> tuple[Session, Place]:
+        """Open a session with a place of its own. Raises `RoomFullError`, `AvatarNotFoundError`."""
+        try:
+            place = self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+        try:
+            self._received += 1
+            session = await self._open_session(avatar, self._received)
+            place.frame_cost_s = session.frame_cost_s
+        except BaseException:
+            place.leave()
+            raise
+        return session, place
 
     async def _open_session(self, avatar: str, seed: int) -> Session:
         picture = await self._portraits.picture(avatar)

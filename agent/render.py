@@ -78,10 +78,7 @@ async def render_audio(
 
 async def speak(voice: Voice, text: str, progress: Callable[[float], None] = lambda fraction: None) -> Speech:
     """Return the whole of `text` as one utterance. Raises `RenderError` when nothing of it can be spoken."""
-    splitter = SentenceSplitter()
-    first, state = splitter.step(text, replace(splitter.init_state(), begun=True))
-    last, _ = splitter.flush(state)
-    sentences = [*first, *last]
+    sentences = SentenceSplitter().whole(text)
     sounds: list[np.ndarray] = []
     phones: list[Phone] = []
     at_s, rate_hz = 0.0, 0

@@ -60,6 +60,12 @@ class SentenceSplitter:
                 begun = True
         return pieces, SplitterState(text, begun)
 
+    def whole(self, text: str) -> Sequence[str]:
+        """Return the pieces of a text that is complete; none of them ends at a comma to be early."""
+        first, state = self.step(text, SplitterState(begun=True))
+        last, _ = self.flush(state)
+        return [*first, *last]
+
     def flush(self, state: SplitterState) -> tuple[Sequence[str], SplitterState]:
         """Return what is left as a last piece, and a fresh state."""
         pieces, rest = self.step("\n", state)

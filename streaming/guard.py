@@ -34,6 +34,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+_GUARDED: Final = ("/api/", "/whip/", "/whep/", "/v1/", "/metrics")
 _OPEN_PATHS: Final = ("/api/health",)
 """Answered without a token: a load balancer has none, and it tells nothing but counts."""
 
@@ -63,7 +64,7 @@ class Guard:
         await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
-        if not path.startswith("/api/"):
+        if not path.startswith(_GUARDED):
             return None
         if not self._may_come_from(headers):
             return JSONResponse({"message": "This page's origin may not call the room."}, 403)

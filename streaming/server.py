@@ -20,7 +20,12 @@ from streaming.api import RoomApi
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
+from streaming.participants import Participants
+from streaming.publisher import Publisher
+from streaming.shows import Shows
+from streaming.viewer import Viewer
 from streaming.visits import Visits
+from streaming.whip import SignallingApi
 
 logger = logging.getLogger(__name__)
 
@@ -30,21 +35,26 @@ PAGE: Final = Path(__file__).parent / "page"
 def build_app(host: Host, config: RoomConfig) -> Starlette:
     """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
     visits = Visits(host, config)
+    shows = Shows(host)
+    viewers = Participants(Viewer, shows, config)
+    publishers = Participants(Publisher, shows, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await visits.aclose()
+            for owner in (visits, viewers, publishers, shows):
+                await owner.aclose()
 
     middleware = [Middleware(Guard, config=config)]
     if config.allowed_origins:
         cors = Middleware(
             CORSMiddleware,
             allow_origins=list(config.allowed_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "if-match"],
+            expose_headers=["location", "etag", "link"],
         )
         middleware.insert(0, cors)
     return Starlette(
@@ -52,6 +62,8 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
             *RoomApi(host, config, visits).routes(),
+            *SignallingApi("/whip", publishers, config).routes(),
+            *SignallingApi("/whep", viewers, config).routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},

@@ -52,7 +52,12 @@ class Visit:
         self._clock: VisitClock | None = None
         self._bad_messages = 0
         self._peer = Peer(
-            config, self._pictures, self._sounds, self._channel, self._on_microphone, self._on_state
+            config,
+            self._pictures,
+            self._sounds,
+            self._on_state,
+            channel=self._channel,
+            on_microphone=self._on_microphone,
         )
 
     async def answer(self, offer_sdp: str) -> str:

@@ -16,6 +16,7 @@ from models.avatar import CARD, AvatarNotFoundError
 from models.home import avatars_root
 from models.picture import BoxPicture
 from streaming.contract import AvatarRejectedError, Caption, Notice, RoomFullError
+from tests.streaming.host_contract import check_host
 
 
 def box(folder, size):
@@ -82,6 +83,20 @@ async def test_the_machine_is_full_until_somebody_leaves():
         await first.aclose()
         await host.welcome("eileen")
         assert host.stats()["sessions"] == 1
+
+
+async def test_a_show_takes_a_place_like_a_visit():
+    async with aclosing(make()) as host:
+        performer = await host.perform("ada")
+        with pytest.raises(RoomFullError):
+            await host.welcome("ada")
+        await performer.aclose()
+        assert host.stats()["sessions"] == 0
+        await host.perform("ada")
+
+
+async def test_the_real_host_keeps_the_contract():
+    await check_host(make())
 
 
 async def test_an_unknown_avatar_takes_no_place():
