@@ -23,6 +23,7 @@ from streaming.guard import Guard
 from streaming.participants import Participants
 from streaming.publisher import Publisher
 from streaming.shows import Shows
+from streaming.speak import SpeakApi
 from streaming.viewer import Viewer
 from streaming.visits import Visits
 from streaming.whip import SignallingApi
@@ -38,13 +39,14 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
     shows = Shows(host)
     viewers = Participants(Viewer, shows, config)
     publishers = Participants(Publisher, shows, config)
+    speak = SpeakApi(shows, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for owner in (visits, viewers, publishers, shows):
+            for owner in (visits, speak, viewers, publishers, shows):
                 await owner.aclose()
 
     middleware = [Middleware(Guard, config=config)]
@@ -64,6 +66,7 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
             *RoomApi(host, config, visits).routes(),
             *SignallingApi("/whip", publishers, config).routes(),
             *SignallingApi("/whep", viewers, config).routes(),
+            *speak.routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},
