@@ -1,5 +1,6 @@
 """The room server: one page, a small API, WebRTC visits."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -16,12 +17,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from models.home import home
 from streaming.api import RoomApi
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
 from streaming.participants import Participants
 from streaming.publisher import Publisher
+from streaming.push import Push
+from streaming.recordings import Recordings
 from streaming.shows import Shows
 from streaming.speak import SpeakApi
 from streaming.viewer import Viewer
@@ -40,13 +44,21 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
     viewers = Participants(Viewer, shows, config)
     publishers = Participants(Publisher, shows, config)
     speak = SpeakApi(shows, config)
+    recordings = Recordings(Path(config.recordings or home() / "recordings"), shows)
+    if config.record:
+        shows.on_begin = recordings.record
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        push = Push(config.push, shows, config) if config.push.url else None
+        pushing = [asyncio.create_task(push.run(), name="push")] if push else []
         try:
             yield
         finally:
-            for owner in (visits, speak, viewers, publishers, shows):
+            for task in pushing:
+                task.cancel()
+                await asyncio.wait([task])
+            for owner in (visits, speak, viewers, publishers, recordings, shows):
                 await owner.aclose()
 
     middleware = [Middleware(Guard, config=config)]
@@ -67,6 +79,7 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
             *SignallingApi("/whip", publishers, config).routes(),
             *SignallingApi("/whep", viewers, config).routes(),
             *speak.routes(),
+            *recordings.routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,10 +51,14 @@ class _Running:
 
 
 class Shows:
-    """Owns every show and its task."""
+    """Owns every show and its task.
+
+    Set `on_begin` to be told of each show before anybody sees it.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self.on_begin: Callable[[Show], object] = lambda show: None
         self._running: dict[str, _Running] = {}
         self._opening = asyncio.Lock()
         self.opened = 0
@@ -103,6 +108,7 @@ class Shows:
             raise RoomFullError("There is no avatar yet that could be shown.")
         chosen = avatar or (name if name in names else names[0])
         show = Show(name, chosen, await self._host.perform(chosen))
+        self.on_begin(show)
         task = asyncio.create_task(self._run(show), name=f"show {name}")
         running = self._running[name] = _Running(show, task, self._running)
         self.opened += 1

@@ -48,7 +48,7 @@ def _opened(data: bytes) -> av.container.InputContainer:
     """Open the bytes with the first of `FORMATS` that takes them."""
     for name in FORMATS:
         try:
-            return av.open(io.BytesIO(data), format=name)
+            return av.open(io.BytesIO(data), "r", format=name)
         except FFmpegError:
             continue
     raise SoundFileError(f"the bytes are none of {', '.join(FORMATS)}")
