@@ -18,6 +18,7 @@ from engine.packets import AVPacket, SegmentFinished
 from engine.soften import Ease, fade_out, fade_samples, mix
 from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
+from models.motion.cue import Cue, Gesture
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
@@ -85,7 +86,11 @@ class Session:
         self._maker.wake()
 
     def push_audio(
-        self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, phones: Sequence[Phone] | None = None
+        self,
+        pcm: Int16[np.ndarray, "samples"],
+        sample_rate_hz: int,
+        phones: Sequence[Phone] | None = None,
+        cues: Sequence[Cue] = (),
     ) -> None:
         """Append speech to the open utterance; opens one when none is open.
 
@@ -93,6 +98,7 @@ class Session:
             pcm: mono samples; may be empty.
             sample_rate_hz: rate of `pcm`; the same throughout one utterance.
             phones: sounds that became known, in utterance time; appended to those pushed before.
+            cues: gestures that became known, in utterance time and in order; appended likewise.
 
         Raises:
             InputFullError: when the samples do not fit; nothing of them is taken. See `room_s`.
@@ -101,8 +107,13 @@ class Session:
                 16-bit.
         """
         self._check_open()
-        self._speech.push(pcm, sample_rate_hz, phones)
+        self._speech.push(pcm, sample_rate_hz, phones, cues)
         self._maker.wake()
+
+    def begin_gesture(self, gesture: Gesture) -> None:
+        """Let a gesture begin with the next frame that is planned, in speech or in silence."""
+        self._check_open()
+        self._timeline.begin(gesture)
 
     def room_s(self) -> float:
         """Return seconds of speech that `push_audio` would still take."""
