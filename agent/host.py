@@ -21,6 +21,7 @@ from engine.clock import LoopClock
 from engine.compute import ThreadCompute
 from engine.session import Session
 from models.home import avatars_root
+from models.motion.cued import CuedMotion
 from models.motion.rules import RuleMotion
 from models.motion.stage import SPEECH_RATE_HZ, Phone
 from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
@@ -167,7 +168,8 @@ class ConversationHost:
     async def _open_session(self, avatar: str, seed: int) -> Session:
         picture = await self._portraits.picture(avatar)
         config, compute = self._config.session, self._compute
-        return Session(RuleMotion(), picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
+        motion = CuedMotion(RuleMotion())
+        return Session(motion, picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
 
     async def _rehearse(self) -> None:
         """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""

@@ -3,9 +3,13 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from agent.sentences import SentenceSplitter
+import numpy as np
+
+from agent.tags import ScriptReader, Sentence, cues_of
 from agent.voice import Voice, VoiceError
+from engine.packets import MEDIA_RATE_HZ
 from engine.session import Session
+from models.motion.cue import Cue
 from streaming.contract import SpeechPiece, VoiceFailedError
 
 
@@ -31,13 +35,10 @@ class VoicedPerformer:
 
     async def voice(self, text: str) -> AsyncGenerator[SpeechPiece, None]:
         """Yield `text` as speech, sentence by sentence; see `Performer`."""
-        for sentence in SentenceSplitter().whole(text):
-            try:
-                async with aclosing(self._voice.speak(sentence)) as pieces:
-                    async for piece in pieces:
-                        yield SpeechPiece(piece.pcm, piece.sample_rate_hz, piece.phones)
-            except VoiceError as error:
-                raise VoiceFailedError(str(error)) from error
+        for sentence in ScriptReader().whole(text):
+            async with aclosing(spoken(sentence, self._voice)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def aclose(self) -> None:
         """Leave; see `Performer`."""
@@ -46,3 +47,20 @@ class VoicedPerformer:
         self._closed = True
         await self._session.aclose()
         self._on_close()
+
+
+async def spoken(sentence: Sentence, voice: Voice) -> AsyncGenerator[SpeechPiece, None]:
+    """Yield a sentence as speech with its gestures. Raises `VoiceFailedError`."""
+    if not sentence.text:
+        cues = tuple(Cue(gesture) for gesture, _ in sentence.gestures)
+        yield SpeechPiece(np.zeros(0, np.int16), MEDIA_RATE_HZ, None, cues)
+        return
+    words = 0
+    try:
+        async with aclosing(voice.speak(sentence.text)) as pieces:
+            async for piece in pieces:
+                cues = cues_of(sentence, piece, words)
+                words += len(piece.words)
+                yield SpeechPiece(piece.pcm, piece.sample_rate_hz, piece.phones, cues)
+    except VoiceError as error:
+        raise VoiceFailedError(str(error)) from error

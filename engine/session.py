@@ -18,7 +18,7 @@ from engine.packets import AVPacket, SegmentFinished
 from engine.soften import Ease, fade_out, fade_samples, mix
 from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
-from models.motion.cue import Cue, Gesture
+from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
@@ -110,10 +110,14 @@ class Session:
         self._speech.push(pcm, sample_rate_hz, phones, cues)
         self._maker.wake()
 
-    def begin_gesture(self, gesture: Gesture) -> None:
-        """Let a gesture begin with the next frame that is planned, in speech or in silence."""
+    def push_cue(self, cue: Cue) -> None:
+        """Add a gesture to the open utterance, at its time or, when that has passed, as soon as possible.
+
+        Where no utterance is open, or no sound of it waits, the gesture begins at once.
+        """
         self._check_open()
-        self._timeline.begin(gesture)
+        if not self._speech.push_cue(cue):
+            self._timeline.begin(cue.gesture)
 
     def room_s(self) -> float:
         """Return seconds of speech that `push_audio` would still take."""

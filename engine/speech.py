@@ -77,6 +77,14 @@ class SpeechQueue:
             )
         self._open(sample_rate_hz).push(pcm, phones, cues)
 
+    def push_cue(self, cue: Cue) -> bool:
+        """Add a gesture to the open utterance; False where none has sound that waits."""
+        last = self._utterances[-1] if self._utterances else None
+        if last is None or last.ended or not last.has_samples:
+            return False
+        last.insert_cue(cue)
+        return True
+
     def end(self) -> None:
         """End the open utterance, if one is open."""
         if self._utterances and not self._utterances[-1].ended:

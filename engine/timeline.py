@@ -183,10 +183,9 @@ class Timeline:
         ease = self._eases.popleft() if self._eases else None
         gestures, self._gestures = self._gestures, ()
         if utterance is not None and (utterance.has_frame or (starved and utterance.has_samples)):
-            spoken = utterance.take()
             for gesture in gestures:
-                utterance.insert_cue(Cue(gesture, spoken.start_s))
-            return Slot(number, Presence.SPEAKING, spoken, utterance, starved, ease)
+                utterance.insert_cue(Cue(gesture))
+            return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
         return Slot(number, self.attended, _silence(), None, starved, ease, gestures)
 
     def _chunk_frames(self, slot: Slot) -> int:

@@ -103,9 +103,10 @@ class Utterance:
         self.cues += tuple(cues)
 
     def insert_cue(self, cue: Cue) -> None:
-        """Add a gesture among those that are known, by its time."""
-        at = bisect_right(self.cues, cue.at_s, key=lambda known: known.at_s)
-        self.cues = (*self.cues[:at], cue, *self.cues[at:])
+        """Add a gesture among those that are known, no earlier than what is planned next."""
+        at_s = max(cue.at_s, self._planned_samples / MEDIA_RATE_HZ)
+        at = bisect_right(self.cues, at_s, key=lambda known: known.at_s)
+        self.cues = (*self.cues[:at], Cue(cue.gesture, at_s), *self.cues[at:])
 
     def end(self) -> None:
         """Take no more; what the resamplers hold back becomes due."""

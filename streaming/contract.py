@@ -13,6 +13,7 @@ from jaxtyping import Int16
 
 from engine.packets import AVPacket
 from engine.session import Session
+from models.motion.cue import Cue
 from models.motion.stage import Phone
 
 
@@ -136,6 +137,8 @@ class SpeechPiece:
     sample_rate_hz: int
     phones: tuple[Phone, ...] | None = None
     """Sounds that tile the piece, in seconds from its start; None when only the sound is known."""
+    cues: tuple[Cue, ...] = ()
+    """Gestures, in seconds from its start. A piece without samples may have some."""
 
     @property
     def duration_s(self) -> float:

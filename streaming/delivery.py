@@ -9,11 +9,13 @@ from typing import Final
 from engine.packets import SegmentFinished
 from engine.session import Session
 from engine.speech import SegmentEvent
-from models.motion.stage import Phone
+from models.motion.cue import Cue
 from streaming.contract import SpeechPiece
 
 BLOCK_S: Final = 1.0
 """Longer pieces, such as a whole recording, are handed over in blocks of this length."""
+END_LEAD_S: Final = 0.12
+"""A gesture after the last word begins so much before the sound ends, while there are frames to begin in."""
 LOOK_AGAIN_S: Final = 0.2
 """How often a full session is asked for room."""
 
@@ -35,12 +37,14 @@ async def deliver(session: Session, pieces: AsyncGenerator[SpeechPiece, None]) -
     try:
         async with aclosing(pieces):
             async for piece in pieces:
+                if not len(piece.pcm):
+                    for cue in piece.cues:
+                        session.push_cue(Cue(cue.gesture, max(0.0, pushed_s - END_LEAD_S)))
                 for block in blocks(piece):
                     await _room_for(block, session)
                     if finished.done():
                         return finished.result()
-                    phones = shifted(block, pushed_s)
-                    session.push_audio(block.pcm, block.sample_rate_hz, phones)
+                    push(session, block, pushed_s)
                     pushed_s += block.duration_s
         if not pushed_s:
             return None
@@ -56,20 +60,20 @@ async def deliver(session: Session, pieces: AsyncGenerator[SpeechPiece, None]) -
 
 
 def blocks(piece: SpeechPiece) -> list[SpeechPiece]:
-    """Cut a piece into blocks of at most `BLOCK_S`; all its phones go with the first."""
+    """Cut a piece into blocks of at most `BLOCK_S`; all its phones and gestures go with the first."""
     step = round(BLOCK_S * piece.sample_rate_hz)
-    starts = range(0, len(piece.pcm), step)
-    return [
-        SpeechPiece(piece.pcm[s : s + step], piece.sample_rate_hz, piece.phones if s == 0 else None)
-        for s in starts
+    first, *rest = range(0, max(1, len(piece.pcm)), step)
+    later = [SpeechPiece(piece.pcm[s : s + step], piece.sample_rate_hz) for s in rest]
+    return [replace(piece, pcm=piece.pcm[first : first + step]), *later] if len(piece.pcm) else []
+
+
+def push(session: Session, piece: SpeechPiece, at_s: float) -> None:
+    """Push a piece that begins `at_s` seconds into its utterance."""
+    phones = piece.phones and [
+        replace(p, start_s=at_s + p.start_s, end_s=at_s + p.end_s) for p in piece.phones
     ]
-
-
-def shifted(piece: SpeechPiece, by_s: float) -> list[Phone] | None:
-    """Return the piece's phones in utterance time."""
-    if piece.phones is None:
-        return None
-    return [replace(p, start_s=by_s + p.start_s, end_s=by_s + p.end_s) for p in piece.phones]
+    cues = [replace(cue, at_s=at_s + cue.at_s) for cue in piece.cues]
+    session.push_audio(piece.pcm, piece.sample_rate_hz, phones, cues)
 
 
 async def _room_for(block: SpeechPiece, session: Session) -> None:

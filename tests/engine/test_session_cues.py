@@ -38,7 +38,7 @@ async def test_in_silence_a_gesture_begins_once_and_soon():
     async with open_session(motion) as session:
         await take(session, 10)
         before = len(motion.chunks)
-        session.begin_gesture(Gesture.NOD)
+        session.push_cue(Cue(Gesture.NOD))
         await take(session, 10)
     cued = [i for i, chunk in enumerate(motion.chunks) if chunk.cues]
     assert len(cued) == 1
@@ -51,13 +51,24 @@ async def test_during_speech_a_gesture_begins_at_the_next_planned_frame():
     motion = RecordingMotion()
     async with open_session(motion) as session:
         session.push_audio(np.ones(48_000, np.int16), 24_000, cues=[Cue(Gesture.SMILE, 1.9)])
-        session.end_segment()
         await take(session, 20)
-        session.begin_gesture(Gesture.NOD)
+        session.push_cue(Cue(Gesture.NOD))
         await take(session, 20)
         cues = motion.spoken()[-1].cues
     assert [cue.gesture for cue in cues] == [Gesture.NOD, Gesture.SMILE]
     assert 0.6 < cues[0].at_s < 1.2
+
+
+@pytest.mark.virtual_time
+async def test_a_cue_pushed_alone_keeps_its_time_or_begins_at_once():
+    motion = RecordingMotion()
+    async with open_session(motion) as session:
+        session.push_cue(Cue(Gesture.TILT, 5.0))
+        session.push_audio(np.ones(24_000, np.int16), 24_000)
+        session.push_cue(Cue(Gesture.WAVE, 0.9))
+        session.end_segment()
+        await take(session, 40)
+    assert motion.spoken()[-1].cues == (Cue(Gesture.TILT, 0.0), Cue(Gesture.WAVE, 0.9))
 
 
 @pytest.mark.virtual_time
