@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streaming.config import RoomConfig
+from streaming.metrics import EndedCounts
 from streaming.show import Show
 from streaming.shows import Part, Shows
 
@@ -67,7 +68,8 @@ class _Running:
 class Participants:
     """Owns the task of every participant of one kind."""
 
-    def __init__(self, joins: Joins, shows: Shows, config: RoomConfig) -> None:
+    def __init__(self, joins: Joins, shows: Shows, config: RoomConfig, ended: EndedCounts) -> None:
+        self._ended = ended
         self._joins = joins
         self._shows = shows
         self._config = config
@@ -135,6 +137,7 @@ class Participants:
             work.cancel()
             over.cancel()
             await asyncio.wait([work, over])
+            self._ended.add(running.participant.stats())
             await running.participant.aclose()
             await running.part.leave()
             del self._running[key]

@@ -1,9 +1,8 @@
 """The room server: one page, a small API, WebRTC visits."""
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,52 +13,32 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from models.home import home
-from streaming.api import RoomApi
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
-from streaming.participants import Participants
-from streaming.publisher import Publisher
-from streaming.push import Push
-from streaming.recordings import Recordings
+from streaming.room import Room
 from streaming.shows import Shows
-from streaming.speak import SpeakApi
-from streaming.viewer import Viewer
-from streaming.visits import Visits
-from streaming.whip import SignallingApi
 
 logger = logging.getLogger(__name__)
 
 PAGE: Final = Path(__file__).parent / "page"
 
 
-def build_app(host: Host, config: RoomConfig) -> Starlette:
+Extend = Callable[[Shows], Sequence[BaseRoute]]
+"""Gives further routes, which may take part in the room's shows."""
+
+
+def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> Starlette:
     """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
-    visits = Visits(host, config)
-    shows = Shows(host)
-    viewers = Participants(Viewer, shows, config)
-    publishers = Participants(Publisher, shows, config)
-    speak = SpeakApi(shows, config)
-    recordings = Recordings(Path(config.recordings or home() / "recordings"), shows)
-    if config.record:
-        shows.on_begin = recordings.record
+    room = Room(host, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        push = Push(config.push, shows, config) if config.push.url else None
-        pushing = [asyncio.create_task(push.run(), name="push")] if push else []
-        try:
+        async with room.opened():
             yield
-        finally:
-            for task in pushing:
-                task.cancel()
-                await asyncio.wait([task])
-            for owner in (visits, speak, viewers, publishers, recordings, shows):
-                await owner.aclose()
 
     middleware = [Middleware(Guard, config=config)]
     if config.allowed_origins:
@@ -75,11 +54,8 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
-            *RoomApi(host, config, visits).routes(),
-            *SignallingApi("/whip", publishers, config).routes(),
-            *SignallingApi("/whep", viewers, config).routes(),
-            *speak.routes(),
-            *recordings.routes(),
+            *room.routes(),
+            *extend(room.shows),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},
@@ -87,14 +63,14 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
     )
 
 
-def room_server(host: Host, config: RoomConfig) -> uvicorn.Server:
+def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> uvicorn.Server:
     """Return a server that is ready to `await server.serve()`.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
     """
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(host, config),
+            build_app(host, config, extend),
             host=config.host,
             port=config.port,
             log_level="warning",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from streaming.contract import Host, RoomFullError
+from streaming.metrics import EndedCounts
 from streaming.show import Show
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,9 @@ class Shows:
     Set `on_begin` to be told of each show before anybody sees it.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, ended: EndedCounts) -> None:
         self._host = host
+        self._ended = ended
         self.on_begin: Callable[[Show], object] = lambda show: None
         self._running: dict[str, _Running] = {}
         self._opening = asyncio.Lock()
@@ -121,6 +123,7 @@ class Shows:
         except Exception:
             logger.exception("the show %s failed", show.name)
         finally:
+            self._ended.add(show.stats())
             running = self._running.get(show.name)
             if running is not None and running.show is show:
                 running.forget()
