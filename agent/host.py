@@ -15,6 +15,8 @@ from agent.history import History
 from agent.performer import VoicedPerformer
 from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.realtime.conversation import Mindset
+from agent.realtime.ears import Ears
 from agent.vad import SpeechDetector
 from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
@@ -125,6 +127,19 @@ class ConversationHost:
         """Make an avatar; see `Host`."""
         return self._portraits.make(name, photo)
 
+    def mindset(self, avatar: str) -> Mindset:
+        """Return what a realtime conversation hears, thinks and speaks with."""
+        config, shared = self._config, self._faculties
+        return Mindset(
+            Ears(shared.scorer, config.vad, config.hearing),
+            shared.asr,
+            shared.mind,
+            shared.voice,
+            opening(config.persona, self._title(avatar)),
+            config.conversation.history_chars,
+            config.conversation.ahead_s,
+        )
+
     def stats(self) -> dict[str, float]:
         """Return how busy the machine is, by name with its unit as suffix."""
         return {**self._admission.stats(), **self._compute.stats()}
@@ -140,15 +155,17 @@ class ConversationHost:
     def _senses(self, avatar: str) -> Senses:
         """Return what one visit hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
-        title = next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
         return Senses(
             Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
             shared.asr,
             shared.mind,
             shared.voice,
-            History(opening(config.persona, title), config.conversation.history_chars),
+            History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
             config.persona.apology,
         )
+
+    def _title(self, avatar: str) -> str:
+        return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
 
     async def _admit(self, avatar: str) -> tuple[Session, Place]:
         """Open a session with a place of its own. Raises `RoomFullError`, `AvatarNotFoundError`."""

@@ -123,6 +123,10 @@ class Session:
         """Return seconds of speech that `push_audio` would still take."""
         return self._speech.room_s
 
+    def waiting_s(self) -> float:
+        """Return seconds of speech that were pushed and not yet handed out."""
+        return self._speech.waiting_s
+
     def end_segment(self) -> None:
         """End the open utterance; the next `push_audio` opens another. Does nothing when none is open."""
         self._check_open()
@@ -169,7 +173,7 @@ class Session:
             **self._meter.stats(),
             "tier": float(self._maker.tier),
             "media_s": self._index * FRAME_S,
-            "speech_waiting_s": self._speech.waiting_s,
+            "speech_waiting_s": self.waiting_s(),
             "segments_waiting": float(self._speech.depth),
             "planned_frames": float(len(self._timeline)),
         }

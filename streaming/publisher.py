@@ -44,7 +44,6 @@ class Publisher:
         self._show = show
         self._config = config
         self._gate = VoiceGate()
-        self._empty_room_s = show.session.room_s()
         self._pc = open_connection(config)
         self._sound: MediaStreamTrack | None = None
         self._connected = asyncio.Event()
@@ -129,7 +128,7 @@ class Publisher:
 
     def _say(self, pcm: Int16[np.ndarray, "samples"], rate_hz: int) -> None:
         self._heard_s += len(pcm) / rate_hz
-        waiting_s = self._empty_room_s - self._show.session.room_s()
+        waiting_s = self._show.session.waiting_s()
         if waiting_s > BACKLOG_LIMIT_S or (waiting_s > BACKLOG_S and not is_loud(pcm)):
             self._dropped_s += len(pcm) / rate_hz
         elif len(pcm):
