@@ -33,6 +33,7 @@ FILE: Final = re.compile(r"[a-z0-9_-]+\.mp4")
 class _Tape:
     """One recording that goes on."""
 
+    show: Show
     recording: Recording
     unwatch: Callable[[], None]
     part: Part | None
@@ -52,7 +53,7 @@ class Recordings:
         self._folder = folder
         self._shows = shows
         self._compute = ThreadCompute(workers=1)
-        self._tapes: dict[str, _Tape] = {}
+        self._tapes: list[_Tape] = []
         self._taken: set[Path] = set()
 
     def routes(self) -> list[Route]:
@@ -66,23 +67,25 @@ class Recordings:
     async def start(self, request: Request) -> Response:
         """Begin to record a show; it begins itself when it does not run."""
         name = request.path_params["show"]
-        if name in self._tapes:
-            raise HTTPException(409, f"{name} is being recorded already.")
         try:
             part = await self._shows.join(name, request.query_params.get("avatar"))
         except (ValueError, KeyError) as error:
             raise HTTPException(404, f"There is no such show or avatar: {error}.") from error
         except RoomFullError as error:
             raise HTTPException(503, str(error), headers={"Retry-After": "10"}) from error
+        if self._of(name) is not None:
+            await part.leave()
+            raise HTTPException(409, f"{name} is being recorded already.")
         path = self.record(part.show, part)
         return JSONResponse({"file": path.name}, 201, headers={"Location": f"/api/recordings/{path.name}"})
 
     async def stop(self, request: Request) -> Response:
         """End a recording; answers when the file is whole."""
         name = request.path_params["show"]
-        tape = self._tapes.pop(name, None)
+        tape = self._of(name)
         if tape is None:
             raise HTTPException(404, f"{name} is not being recorded.")
+        self._tapes.remove(tape)
         try:
             recorded = await self._end(tape)
         except Exception as error:
@@ -103,13 +106,14 @@ class Recordings:
         path = self._free_path(show.name)
         recording = Recording(path, self._compute)
         recording.start()
-        tape = self._tapes[show.name] = _Tape(recording, show.watch(recording.take), part)
-        tape.with_show = asyncio.create_task(self._end_with(show, tape), name="recording's end")
+        tape = _Tape(show, recording, show.watch(recording.take), part)
+        self._tapes.append(tape)
+        tape.with_show = asyncio.create_task(self._end_with(tape), name="recording's end")
         return path
 
     def stats(self) -> dict[str, float]:
         """Return how many recordings go on, what waits for the encoder and what found no place."""
-        tapes = [tape.recording for tape in self._tapes.values()]
+        tapes = [tape.recording for tape in self._tapes]
         return {
             "recordings": float(len(tapes)),
             "recording_depth": float(sum(recording.depth for recording in tapes)),
@@ -119,14 +123,18 @@ class Recordings:
     async def aclose(self) -> None:
         """Finish every recording."""
         while self._tapes:
-            _, tape = self._tapes.popitem()
-            await _logged(self._end(tape))
+            await _logged(self._end(self._tapes.pop()))
         await self._compute.aclose()
 
-    async def _end_with(self, show: Show, tape: _Tape) -> None:
-        await show.ended.wait()
-        if self._tapes.get(show.name) is tape:
-            del self._tapes[show.name]
+    def _of(self, name: str) -> _Tape | None:
+        """Return the recording of the show that runs under a name."""
+        show = self._shows.get(name)
+        return next((tape for tape in self._tapes if tape.show is show), None)
+
+    async def _end_with(self, tape: _Tape) -> None:
+        await tape.show.ended.wait()
+        if tape in self._tapes:
+            self._tapes.remove(tape)
             tape.with_show = None
             await _logged(self._end(tape))
 

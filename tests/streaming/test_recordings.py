@@ -1,10 +1,13 @@
 """Recordings over the API and as an option: a file that plays, sound with its picture."""
 
+import asyncio
+
 import av
 import numpy as np
 import pytest
 
 from streaming.config import RoomConfig
+from streaming.fake_performer import FakePerformer
 from streaming.fakes import FakeHost
 from tests.streaming.players import LIP, playing
 from tests.streaming.rooms import open_room, until
@@ -54,6 +57,33 @@ async def test_every_show_can_be_recorded_to_its_end(config, tmp_path):
         await until(lambda: (tmp_path / "tapes" / "stage-1.mp4").exists())
     opened, _ = _seen_and_heard(tmp_path / "tapes" / "stage-1.mp4")
     assert len(opened) >= 10
+
+
+class SlowlyLeaving(FakePerformer):
+    """Takes a while to leave, as a session does whose picture is being made."""
+
+    async def aclose(self):
+        await asyncio.sleep(0.5)
+        await super().aclose()
+
+
+class SlowHost(FakeHost):
+    async def perform(self, avatar):
+        self.performers.append(SlowlyLeaving(64))
+        return self.performers[-1]
+
+
+async def test_a_show_that_begins_while_another_of_its_name_ends_has_its_own_file(config, tmp_path):
+    config = config.model_copy(update={"record": True})
+    async with open_room(SlowHost(), config) as room, playing(room.http) as one:
+        await one.take("video", 3)
+        leaving = asyncio.create_task(one.stop())
+        await asyncio.sleep(0.1)
+        async with playing(room.http) as two:
+            await two.take("video", 3)
+            await asyncio.gather(leaving, two.stop())
+        folder = tmp_path / "tapes"
+        await until(lambda: sorted(path.name for path in folder.iterdir()) == ["stage-1.mp4", "stage-2.mp4"])
 
 
 async def test_closing_the_room_finishes_recordings(config, tmp_path):
