@@ -1,6 +1,6 @@
 """One WebRTC connection that sends picture and sound, set up in one round trip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from aiortc import RTCDataChannel, RTCSessionDescription
@@ -14,6 +14,7 @@ from streaming.negotiation import (
     accept,
     describe,
     gather,
+    offered_kinds,
     open_connection,
     preferred_codecs,
     trickle,
@@ -40,12 +41,8 @@ class Peer:
         self._pc = open_connection(config)
         self.encoder: PictureEncoder | None = None
         """Known once the codec is negotiated."""
-        for track in (sounds, pictures):
-            self._pc.addTrack(track)
-        for transceiver in self._pc.getTransceivers():
-            if on_microphone is None:
-                transceiver.direction = "sendonly"
-            transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, config.video_codec))
+        self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures)
+        self._listens = on_microphone is not None
 
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio" and on_microphone is not None:
@@ -70,6 +67,10 @@ class Peer:
         Raises:
             OfferError: the text is no SDP, lacks sound or picture, or shares no codec with the room.
         """
+        # aiortc bundles everything on the transport of the track that was added first, and closes that one
+        # when the offer bundles on another: so they are added in the offer's order.
+        kinds = [*offered_kinds(offer_sdp), "audio", "video"]
+        self._add(sorted(self._tracks, key=lambda track: kinds.index(track.kind)))
         await accept(self._pc, offer_sdp)
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
@@ -82,6 +83,7 @@ class Peer:
 
     async def offer(self) -> str:
         """Return an SDP offer with every candidate in it; `connect` takes the answer. Raises `OfferError`."""
+        self._add(self._tracks)
         await gather(self._pc, relay_only=self._config.relay_only)
         return await describe(self._pc, answers=False)
 
@@ -102,6 +104,13 @@ class Peer:
     async def aclose(self) -> None:
         """Close the connection and everything aiortc runs for it. Safe to call twice."""
         await self._pc.close()
+
+    def _add(self, tracks: Iterable[MediaStreamTrack]) -> None:
+        for track in tracks:
+            self._pc.addTrack(track)
+        for transceiver in self._pc.getTransceivers():
+            transceiver.direction = "sendrecv" if self._listens else "sendonly"
+            transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, self._config.video_codec))
 
     def _install_encoders(self) -> None:
         for transceiver in self._pc.getTransceivers():

@@ -36,6 +36,16 @@ async def test_lips_and_sound_begin_together_at_the_receiver():
     assert abs(lips.pts * lips.time_base - sound.pts * sound.time_base) <= 0.045
 
 
+async def test_an_offer_with_the_picture_first_is_answered_too():
+    async with open_room(FakeHost(size=64)) as room:
+        player = Player(room.http, kinds=("video", "audio"))
+        assert (await player.play("/whep/stage")).status_code == 201
+        await player.take("video", 3)
+        await player.take("audio", 3)
+        await player.stop()
+        await player.pc.close()
+
+
 async def test_delete_frees_everything():
     before = asyncio.all_tasks()
     host = FakeHost(size=64)
