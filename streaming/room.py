@@ -38,6 +38,7 @@ class Room:
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
         self._speak = SpeakApi(self.shows, config)
         self._recordings = Recordings(Path(config.recordings or home() / "recordings"), self.shows)
+        self._push = Push(config.push, self.shows, config)
         if config.record:
             self.shows.on_begin = self._recordings.record
 
@@ -58,8 +59,8 @@ class Room:
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Push what is to be pushed; at the end, end everything."""
-        push = Push(self._config.push, self.shows, self._config)
-        pushing = [asyncio.create_task(push.run(), name="push")] if self._config.push.url else []
+        wanted = bool(self._config.push.url)
+        pushing = [asyncio.create_task(self._push.run(), name="push")] if wanted else []
         try:
             yield
         finally:
@@ -78,6 +79,8 @@ class Room:
             "shows_opened": self.shows.opened,
             "viewers": len(self._viewers),
             "publishers": len(self._publishers),
+            "push_live": self._push.live,
+            "push_attempts": self._push.attempts,
             **self._recordings.stats(),
         }
 
