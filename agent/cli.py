@@ -114,13 +114,13 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", min=0, max=65535)] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Record every show to an mp4 file.")] = False,
+    push: Annotated[str | None, typer.Option(help="WHIP endpoint to push the show `stage` to.")] = None,
 ) -> None:
     """Open a room and print its link."""
     from agent.serve import serve as serve_room
 
-    chosen = _configured(config, avatar)
-    room = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
-    chosen = chosen.model_copy(update={"room": chosen.room.model_copy(update=room)})
+    chosen = _configured(config, avatar).with_room(host=host, port=port, record=record or None, push=push)
     chosen = chosen.with_mind(mind) if mind else chosen
     with ExitStack() as until_ready:
         progress = until_ready.enter_context(progress_bar())

@@ -33,6 +33,7 @@ ENVIRONMENT: Final = {
     "VISAVIS_HOST": ("room", "host"),
     "VISAVIS_PORT": ("room", "port"),
     "VISAVIS_TOKEN": ("room", "bearer_token"),
+    "VISAVIS_PUSH_TOKEN": ("room", "push", "token"),
     "VISAVIS_LLM_BASE_URL": ("mind", "openai", "base_url"),
     "VISAVIS_LLM_MODEL": ("mind", "openai", "model"),
     "VISAVIS_LLM_API_KEY": ("mind", "openai", "api_key"),
@@ -96,6 +97,27 @@ class Config(BaseModel):
                 f"no mind {choice!r}; take local, echo, openai, or an address that begins with http"
             )
         return self.model_copy(update={"mind": self.mind.model_copy(update=change)})
+
+    def with_room(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        record: bool | None = None,
+        push: str | None = None,
+    ) -> "Config":
+        """Return a copy with other settings of the room; None keeps what is set.
+
+        Raises:
+            ConfigError: when `push` is no address.
+        """
+        change: dict[str, Any] = {"host": host, "port": port, "record": record}
+        if push is not None:
+            if not push.startswith(("http://", "https://")):
+                raise ConfigError(f"the avatar is pushed to an address that begins with http, not {push!r}")
+            change["push"] = self.room.push.model_copy(update={"url": push})
+        given = {key: value for key, value in change.items() if value is not None}
+        return self.model_copy(update={"room": self.room.model_copy(update=given)})
 
 
 def presets() -> tuple[str, ...]:

@@ -13,10 +13,13 @@ from agent.faculties import Faculties, load_faculties, warm_up
 from agent.hearing import Hearing
 from agent.history import History
 from agent.motion import open_motion
+from agent.performer import VoicedPerformer
 from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.realtime.conversation import Mindset
+from agent.realtime.ears import Ears
 from agent.vad import SpeechDetector
-from engine.admission import Admission, AdmissionRefusedError
+from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
 from engine.session import Session
@@ -49,6 +52,7 @@ class ConversationHost:
         self._motion = open_motion(config.motion, config.session.lookahead_ms)
         self._compute = ThreadCompute()
         self._visits: set[Conversation] = set()
+        self._performers: set[VoicedPerformer] = set()
         self._received = 0
 
     @classmethod
@@ -95,17 +99,7 @@ class ConversationHost:
 
     async def welcome(self, avatar: str) -> Conversation:
         """Open a visit; see `Host`."""
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
-        try:
-            self._received += 1
-            session = await self._open_session(avatar, self._received)
-            place.frame_cost_s = session.frame_cost_s
-        except BaseException:
-            place.leave()
-            raise
+        session, place = await self._admit(avatar)
 
         def left() -> None:
             self._visits.discard(visit)
@@ -117,9 +111,34 @@ class ConversationHost:
             visit.tell(Notice("warning", lack))
         return visit
 
+    async def perform(self, avatar: str) -> VoicedPerformer:
+        """Open a show's avatar; see `Host`."""
+        session, place = await self._admit(avatar)
+
+        def left() -> None:
+            self._performers.discard(performer)
+            place.leave()
+
+        performer = VoicedPerformer(session, self._faculties.voice, left)
+        self._performers.add(performer)
+        return performer
+
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
         return self._portraits.make(name, photo)
+
+    def mindset(self, avatar: str) -> Mindset:
+        """Return what a realtime conversation hears, thinks and speaks with."""
+        config, shared = self._config, self._faculties
+        return Mindset(
+            Ears(shared.scorer, config.vad, config.hearing),
+            shared.asr,
+            shared.mind,
+            shared.voice,
+            opening(config.persona, self._title(avatar)),
+            config.conversation.history_chars,
+            config.conversation.ahead_s,
+        )
 
     def stats(self) -> dict[str, float]:
         """Return how busy the machine is, by name with its unit as suffix."""
@@ -127,23 +146,41 @@ class ConversationHost:
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
-        for visit in tuple(self._visits):
-            await visit.aclose()
+        guests: list[Conversation | VoicedPerformer] = [*self._visits, *self._performers]
+        for guest in guests:
+            await guest.aclose()
         await self._faculties.aclose()
         await self._compute.aclose()
 
     def _senses(self, avatar: str) -> Senses:
         """Return what one visit hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
-        title = next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
         return Senses(
             Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
             shared.asr,
             shared.mind,
             shared.voice,
-            History(opening(config.persona, title), config.conversation.history_chars),
+            History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
             config.persona.apology,
         )
+
+    def _title(self, avatar: str) -> str:
+        return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
+
+    async def _admit(self, avatar: str) -> tuple[Session, Place]:
+        """Open a session with a place of its own. Raises `RoomFullError`, `AvatarNotFoundError`."""
+        try:
+            place = self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+        try:
+            self._received += 1
+            session = await self._open_session(avatar, self._received)
+            place.frame_cost_s = session.frame_cost_s
+        except BaseException:
+            place.leave()
+            raise
+        return session, place
 
     async def _open_session(self, avatar: str, seed: int) -> Session:
         picture = await self._portraits.picture(avatar)

@@ -10,8 +10,11 @@ Errors:
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
+
+from agent.tools import Toolbox, ToolCall
 
 
 class MindError(RuntimeError):
@@ -34,8 +37,12 @@ class MindBrokenError(MindError):
 class Message:
     """One turn as a language model reads it."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    """Functions the assistant asked for."""
+    call_id: str = ""
+    """The call that a tool's message answers."""
 
 
 class Mind(Protocol):
@@ -50,6 +57,17 @@ class Mind(Protocol):
 
     async def aclose(self) -> None:
         """End connections and processes. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class ToolMind(Mind, Protocol):
+    """A mind that may also ask for functions to be run."""
+
+    def answer_with(
+        self, messages: Sequence[Message], toolbox: Toolbox
+    ) -> AsyncGenerator[str | ToolCall, None]:
+        """Yield text as it comes, and then the calls, each whole. Otherwise as `Mind.answer`."""
         ...
 
 
@@ -71,29 +89,41 @@ class EchoMind:
 
 
 class ScriptedMind:
-    """Fake `Mind`: plays one line of the script for each question; the last for ever.
+    """Fake `ToolMind`: plays one line of the script for each question; the last for ever.
 
     Args:
-        script: answers; each a sequence of tokens (`str`), pauses in seconds (`float`), errors to raise.
+        script: answers, each a sequence of tokens (`str`), calls, pauses (`float`, seconds), errors to raise.
     """
 
-    def __init__(self, script: Iterable[Sequence[str | float | MindError]]) -> None:
+    def __init__(self, script: Iterable[Sequence[str | float | ToolCall | MindError]]) -> None:
         self._script = list(script)
         self.asked: list[tuple[Message, ...]] = []
         """The messages of each question so far."""
+        self.offered: list[Toolbox] = []
+        """The tools of each question so far."""
 
     async def answer(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Play the text of the next line."""
+        async with aclosing(self.answer_with(messages, Toolbox())) as steps:
+            async for step in steps:
+                if isinstance(step, str):
+                    yield step
+
+    async def answer_with(
+        self, messages: Sequence[Message], toolbox: Toolbox
+    ) -> AsyncGenerator[str | ToolCall, None]:
         """Play the next line."""
         line = self._script[min(len(self.asked), len(self._script) - 1)]
         self.asked.append(tuple(messages))
+        self.offered.append(toolbox)
         for step in line:
             if isinstance(step, MindError):
                 raise step
-            if isinstance(step, str):
+            if isinstance(step, float | int):
+                await asyncio.sleep(step)
+            else:
                 await asyncio.sleep(0)
                 yield step
-            else:
-                await asyncio.sleep(step)
 
     async def aclose(self) -> None:
         """Nothing to end."""

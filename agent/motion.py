@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.motion.diffusion.stage import BUNDLED, DiffusionMotion, Sampling
+from models.motion.cued import CuedMotion
+from models.motion.diffusion.stage import BUNDLED, DiffusionMotion, DiffusionState, Sampling
 from models.motion.frame import FRAME_MS
 
 
@@ -24,8 +25,8 @@ class MotionConfig(BaseModel):
     """Weight of classifier-free guidance; 1 is none, as for weights it is baked into. Others cost twice."""
 
 
-def open_motion(config: MotionConfig, lookahead_ms: int) -> DiffusionMotion:
-    """Load the weights. One stage serves every session.
+def open_motion(config: MotionConfig, lookahead_ms: int) -> CuedMotion[DiffusionState]:
+    """Load the weights; gestures that are asked for come on top. One stage serves every session.
 
     Args:
         config: Which weights, and how to sample.
@@ -38,4 +39,4 @@ def open_motion(config: MotionConfig, lookahead_ms: int) -> DiffusionMotion:
     sampling = Sampling(
         config.sampler, config.steps, config.guidance, lookahead_frames=lookahead_ms // FRAME_MS
     )
-    return DiffusionMotion(config.weights or BUNDLED, sampling)
+    return CuedMotion(DiffusionMotion(config.weights or BUNDLED, sampling))

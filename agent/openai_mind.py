@@ -14,6 +14,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from agent.mind import Message, MindBrokenError, MindError, MindRefusedError, MindUnreachableError
+from agent.tools import CallParts, Toolbox, ToolCall
 
 _log = logging.getLogger(__name__)
 
@@ -72,13 +73,22 @@ class OpenAIMind:
 
     async def answer(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """Yield text as it comes; see `Mind`."""
+        async with aclosing(self.answer_with(messages, Toolbox())) as parts:
+            async for part in parts:
+                if isinstance(part, str):
+                    yield part
+
+    async def answer_with(
+        self, messages: Sequence[Message], toolbox: Toolbox
+    ) -> AsyncGenerator[str | ToolCall, None]:
+        """Yield text as it comes, then the calls; see `ToolMind`."""
         for attempt in range(self._config.retries + 1):
             begun = False
             try:
-                async with aclosing(self._stream(messages)) as deltas:
-                    async for delta in deltas:
+                async with aclosing(self._stream(messages, toolbox)) as parts:
+                    async for part in parts:
                         begun = True
-                        yield delta
+                        yield part
                 return
             except MindRefusedError:
                 raise
@@ -92,14 +102,17 @@ class OpenAIMind:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _stream(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
-        """Yield the deltas of one request."""
+    async def _stream(
+        self, messages: Sequence[Message], toolbox: Toolbox
+    ) -> AsyncGenerator[str | ToolCall, None]:
+        """Yield the parts of one answer."""
+        body = self._body(messages) | toolbox.chat_form()
         try:
-            async with self._client.stream("POST", "chat/completions", json=self._body(messages)) as reply:
+            async with self._client.stream("POST", "chat/completions", json=body) as reply:
                 await self._check(reply)
-                async with aclosing(_deltas(reply)) as deltas:
-                    async for delta in deltas:
-                        yield delta
+                async with aclosing(_parts(reply)) as parts:
+                    async for part in parts:
+                        yield part
         except httpx.ConnectError as error:
             raise MindUnreachableError(f"no language model answers at {self._client.base_url}") from error
         except httpx.TimeoutException as error:
@@ -111,7 +124,7 @@ class OpenAIMind:
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         return {
             "model": self._config.model,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": [_chat_form(message) for message in messages],
             "stream": True,
             "temperature": self._config.temperature,
             "max_tokens": self._config.max_tokens,
@@ -128,31 +141,47 @@ class OpenAIMind:
         raise MindRefusedError(f"{message} (check base_url, model {self._config.model!r} and api_key)")
 
 
-async def _deltas(reply: httpx.Response) -> AsyncGenerator[str, None]:
-    """Yield the text in a reply's server-sent events. Raises `MindBrokenError` when it ends too early."""
+def _chat_form(message: Message) -> dict[str, Any]:
+    """Return a message as chat completions take it."""
+    form: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.calls:
+        form["tool_calls"] = [call.chat_form() for call in message.calls]
+    if message.call_id:
+        form["tool_call_id"] = message.call_id
+    return form
+
+
+async def _parts(reply: httpx.Response) -> AsyncGenerator[str | ToolCall, None]:
+    """Yield text and calls in a reply's server-sent events. Raises `MindBrokenError` at an early end."""
     ended = False
+    calls: dict[int, CallParts] = {}
     async for line in reply.aiter_lines():
         if not line.startswith("data:"):
             continue
         data = line.removeprefix("data:").strip()
         if data == "[DONE]":
-            return
-        text, finished = _parse(data)
+            ended = True
+            break
+        text, finished = _parse(data, calls)
         ended = ended or finished
         if text:
             yield text
     if not ended:
         raise MindBrokenError("the language model's answer broke off")
+    for index in sorted(calls):
+        yield calls[index].whole()
 
 
-def _parse(data: str) -> tuple[str, bool]:
-    """Return the text of one event, and whether it was the last with text."""
+def _parse(data: str, calls: dict[int, CallParts]) -> tuple[str, bool]:
+    """Return the text of one event, and whether it was the last with text; pieces of calls go to `calls`."""
     try:
         event = json.loads(data)
         if "error" in event:
             raise MindBrokenError(f"the language model failed: {event['error']}")
         choice = event["choices"][0] if event["choices"] else {}
-        text = choice.get("delta", {}).get("content") or ""
-        return text, choice.get("finish_reason") is not None
+        delta = choice.get("delta") or {}
+        for piece in delta.get("tool_calls") or ():
+            calls.setdefault(int(piece.get("index", 0)), CallParts()).add(piece)
+        return delta.get("content") or "", choice.get("finish_reason") is not None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MindBrokenError(f"the language model's endpoint sent no chat event: {data[:200]}") from error

@@ -15,13 +15,15 @@ from jaxtyping import Float32, Int16
 from agent.asr import Asr, WhisperAsr
 from agent.config import Config
 from agent.motion import open_motion
+from agent.performer import spoken
 from agent.pictures import Portraits
 from agent.piper_voice import PiperVoice
-from agent.sentences import SentenceSplitter
+from agent.tags import ScriptReader
 from agent.voice import Voice
 from engine.compute import ThreadCompute
 from engine.render import Rendered, RenderPlan, Speech, render
 from models.home import avatars_root
+from models.motion.cue import Cue
 from models.motion.stage import SPEECH_RATE_HZ, Phone
 
 _log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ async def render_text(
 
     Raises:
         RenderError: when nothing of the text can be spoken.
-        VoiceError: when there is no voice, or it fails.
+        VoiceError, VoiceFailedError: when there is no voice, or it fails.
         AvatarNotFoundError: when there is no such avatar.
     """
     progress("Loading the voice", 0.0)
@@ -78,23 +80,24 @@ async def render_audio(
 
 async def speak(voice: Voice, text: str, progress: Callable[[float], None] = lambda fraction: None) -> Speech:
     """Return the whole of `text` as one utterance. Raises `RenderError` when nothing of it can be spoken."""
-    splitter = SentenceSplitter()
-    first, state = splitter.step(text, replace(splitter.init_state(), begun=True))
-    last, _ = splitter.flush(state)
-    sentences = [*first, *last]
+    sentences = ScriptReader().whole(text)
     sounds: list[np.ndarray] = []
     phones: list[Phone] = []
+    cues: list[Cue] = []
     at_s, rate_hz = 0.0, 0
     for index, sentence in enumerate(sentences):
         progress(index / len(sentences))
-        async with aclosing(voice.speak(sentence)) as pieces:
+        async with aclosing(spoken(sentence, voice)) as pieces:
             async for piece in pieces:
                 sounds.append(piece.pcm)
-                phones += [replace(p, start_s=at_s + p.start_s, end_s=at_s + p.end_s) for p in piece.phones]
-                at_s, rate_hz = at_s + piece.duration_s, piece.sample_rate_hz
-    if not sounds:
+                cues += [replace(cue, at_s=at_s + cue.at_s) for cue in piece.cues]
+                phones += [
+                    replace(p, start_s=at_s + p.start_s, end_s=at_s + p.end_s) for p in piece.phones or ()
+                ]
+                at_s, rate_hz = at_s + piece.duration_s, piece.sample_rate_hz if len(piece.pcm) else rate_hz
+    if not at_s:
         raise RenderError("there is nothing to say in this text")
-    return Speech(np.concatenate(sounds), rate_hz, tuple(phones))
+    return Speech(np.concatenate(sounds), rate_hz, tuple(phones), tuple(cues))
 
 
 def read_recording(path: Path) -> tuple[Int16[np.ndarray, "samples"], int]:

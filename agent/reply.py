@@ -7,8 +7,8 @@ from contextlib import aclosing
 from typing import Final
 
 from agent.mind import Message, Mind, MindBrokenError, MindError
-from agent.sentences import SentenceSplitter
 from agent.speech import Speech
+from agent.tags import ScriptReader, Sentence
 from agent.voice import Voice, VoiceError
 from engine.packets import SegmentStarted
 from engine.session import Session
@@ -78,7 +78,7 @@ class Reply:
 
     async def give(self, messages: Sequence[Message], apology: str) -> None:
         """Answer `messages` aloud; returns after the last sound. Failures are told, never raised."""
-        sentences: asyncio.Queue[str | None] = asyncio.Queue(SENTENCES_AHEAD)
+        sentences: asyncio.Queue[Sentence | None] = asyncio.Queue(SENTENCES_AHEAD)
         spoken = False
         try:
             async with asyncio.TaskGroup() as group:
@@ -94,22 +94,22 @@ class Reply:
         self._complete = spoken and (finished is None or not finished.interrupted)
 
     async def _think(
-        self, messages: Sequence[Message], apology: str, sentences: asyncio.Queue[str | None]
+        self, messages: Sequence[Message], apology: str, sentences: asyncio.Queue[Sentence | None]
     ) -> None:
         """Put the answer into `sentences`, then None; an apology when the mind fails."""
-        splitter = SentenceSplitter()
-        state = splitter.init_state()
+        reader = ScriptReader()
+        state = reader.init_state()
         failure: MindError | None = None
         try:
             async with aclosing(self._mind.answer(messages)) as deltas:
                 async for delta in deltas:
                     self._mark("llm_first_token")
-                    ready, state = splitter.step(delta, state)
+                    ready, state = reader.step(delta, state)
                     for sentence in ready:
                         await sentences.put(sentence)
         except MindError as error:
             failure = error
-        rest, _ = splitter.flush(state)
+        rest, _ = reader.flush(state)
         if failure is None and not rest and not state.begun:
             failure = MindBrokenError("the language model's answer was empty")
         for sentence in rest:
@@ -117,10 +117,10 @@ class Reply:
         if failure is not None:
             _log.warning("the mind failed: %s", failure)
             self._tell(Notice("error", f"My mind failed: {failure}"))
-            await sentences.put(apology)
+            await sentences.put(Sentence(apology))
         await sentences.put(None)
 
-    async def _speak(self, sentences: asyncio.Queue[str | None]) -> None:
+    async def _speak(self, sentences: asyncio.Queue[Sentence | None]) -> None:
         while (sentence := await sentences.get()) is not None:
             await self._speech.say(sentence, lambda: self._mark("tts_first_pcm"))
 

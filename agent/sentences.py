@@ -15,12 +15,16 @@ FIRST_MIN_CHARS: Final = 8
 MAX_CHARS: Final = 220
 """A piece this long is cut at its last comma or space: a voice makes a whole piece at once."""
 
+FIRST_MARK: Final = "\U000f0000"
+LAST_MARK: Final = "\U000f00ff"
+"""Private characters that stand for something other than words (`agent.tags`) and pass through untouched."""
+
 _ABBREVIATIONS: Final = re.compile(
     "mrs?|ms|dr|prof|sr|jr|st|mt|vs|etc|e[.]g|i[.]e|cf|approx|dept|est|no|vol|fig|inc|ltd|co|u[.][sk]|[ap][.]m|"
     "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|gen|col|sgt|capt|rev|hon|gov|sen|rep",
     re.IGNORECASE,
 )
-_SENTENCE_END: Final = re.compile(r"""([.!?…]+)["'”’)\]*_]*(?=\s)|\n""")
+_SENTENCE_END: Final = re.compile(rf"""([.!?…]+)["'”’)\]*_{FIRST_MARK}-{LAST_MARK}]*(?=\s)|\n""")
 _CLAUSE_END: Final = re.compile(r"[,;:—–]+(?=\s)")
 _LINE_MARK: Final = re.compile(r"^[ \t]*(?:[-*+•][ \t]+|\d{1,2}[.)][ \t]+|#{1,6}[ \t]+|>[ \t]*|```\w*)", re.M)
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -60,6 +64,12 @@ class SentenceSplitter:
                 begun = True
         return pieces, SplitterState(text, begun)
 
+    def whole(self, text: str) -> Sequence[str]:
+        """Return the pieces of a text that is complete; none of them ends at a comma to be early."""
+        first, state = self.step(text, SplitterState(begun=True))
+        last, _ = self.flush(state)
+        return [*first, *last]
+
     def flush(self, state: SplitterState) -> tuple[Sequence[str], SplitterState]:
         """Return what is left as a last piece, and a fresh state."""
         pieces, rest = self.step("\n", state)
@@ -68,16 +78,20 @@ class SentenceSplitter:
 
 
 def speakable(text: str) -> str:
-    """Return `text` as it is read out: no markdown or emoji, single spaces; empty without a word."""
+    """Return `text` as it is read out: no markdown or emoji, single spaces; empty without word or mark."""
     text = _LINE_MARK.sub("", _STAGE.sub("", text))
     text = _EMPHASIS.sub("", _LINK.sub(r"\1", text))
     text = "".join(char for char in text if not _is_picture(char))
     text = _SPACE.sub(" ", text).strip()
-    return text if any(char.isalnum() for char in text) else ""
+    return text if any(char.isalnum() or _is_mark(char) for char in text) else ""
+
+
+def _is_mark(char: str) -> bool:
+    return FIRST_MARK <= char <= LAST_MARK
 
 
 def _is_picture(char: str) -> bool:
-    if char in _KEPT_SYMBOLS:
+    if char in _KEPT_SYMBOLS or _is_mark(char):
         return False
     return unicodedata.category(char) in ("So", "Sk", "Cs", "Co") or char in "\ufe0f\u200d\u20e3"
 

@@ -13,6 +13,7 @@ import uvloop
 
 from agent.config import Config
 from agent.host import ConversationHost, Report
+from agent.realtime.route import RealtimeRoute
 from streaming.config import RoomConfig
 from streaming.server import room_server, served_port
 
@@ -44,7 +45,7 @@ async def serve_room(config: Config, ready: Callable[[str], None], report: Repor
     # The port comes first: that it is taken should be known before models are loaded.
     with _listen(config.room) as listener:
         async with aclosing(await ConversationHost.open(config, report)) as host:
-            server = room_server(host, config.room)
+            server = room_server(host, config.room, lambda shows: RealtimeRoute(shows, host.mindset).routes())
             serving = asyncio.create_task(server.serve([listener]), name="room server")
             try:
                 await _started(server, serving)

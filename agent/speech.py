@@ -1,14 +1,17 @@
 """One utterance of the avatar on its way into a session: paced, captioned, and remembered word by word."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from agent.tags import Sentence, cues_of
 from agent.voice import SpokenPiece, Voice, Word
 from engine.packets import SegmentFinished, SegmentStarted
 from engine.session import Session
 from engine.speech import SegmentEvent
+from models.motion.cue import Cue
+from streaming.delivery import END_LEAD_S
 
 
 class Speech:
@@ -63,20 +66,25 @@ class Speech:
             self._finished.set_result(event)
             self._cancel_captions()
 
-    async def say(self, sentence: str, on_first_sound: Callable[[], None]) -> None:
+    async def say(self, sentence: Sentence, on_first_sound: Callable[[], None]) -> None:
         """Speak `sentence`; returns when its sound is handed over. Raises `VoiceError`."""
-        begun = False
-        async with aclosing(self._voice.speak(sentence)) as pieces:
+        if not sentence.text:
+            for gesture, _ in sentence.gestures:
+                self._session.push_cue(Cue(gesture, max(0.0, self._pushed_s - END_LEAD_S)))
+            return
+        words: int | None = None
+        async with aclosing(self._voice.speak(sentence.text)) as pieces:
             async for piece in pieces:
                 if self._pushed_s == 0:
                     on_first_sound()
                 await self._wait_for_room()
-                if not begun:
-                    begun = True
-                    self._sentences.append((sentence, self._pushed_s))
+                if words is None:
+                    words = 0
+                    self._sentences.append((sentence.text, self._pushed_s))
                     if self._started_s is not None:
                         self._schedule_caption(len(self._sentences) - 1)
-                self._push(piece)
+                self._push(piece, cues_of(sentence, piece, words))
+                words += len(piece.words)
 
     async def over(self) -> None:
         """End the utterance and wait until its last sound is handed out."""
@@ -99,10 +107,11 @@ class Speech:
         if too_much_s > 0:
             await asyncio.sleep(too_much_s)
 
-    def _push(self, piece: SpokenPiece) -> None:
+    def _push(self, piece: SpokenPiece, cues: Sequence[Cue]) -> None:
         at_s = self._pushed_s
         phones = [replace(p, start_s=at_s + p.start_s, end_s=at_s + p.end_s) for p in piece.phones]
-        self._session.push_audio(piece.pcm, piece.sample_rate_hz, phones)
+        timed = [replace(cue, at_s=at_s + cue.at_s) for cue in cues]
+        self._session.push_audio(piece.pcm, piece.sample_rate_hz, phones, timed)
         self._words += [Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in piece.words]
         self._pushed_s += piece.duration_s
 

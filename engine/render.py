@@ -16,6 +16,7 @@ from engine.config import SessionConfig
 from engine.encode import Mp4Writer
 from engine.packets import SegmentFinished
 from engine.session import Session
+from models.motion.cue import Cue
 from models.motion.frame import FPS
 from models.motion.stage import MotionStage, Phone
 from models.picture import PictureStage
@@ -33,6 +34,8 @@ class Speech:
     sample_rate_hz: int
     phones: tuple[Phone, ...] | None = None
     """In utterance time, when they are known."""
+    cues: tuple[Cue, ...] = ()
+    """In utterance time, in order."""
 
     @property
     def length_s(self) -> float:
@@ -150,7 +153,7 @@ class _Feed:
         """Push what fits."""
         while self._blocks and self._blocks[0][0].length_s <= self._session.room_s():
             block, last = self._blocks.popleft()
-            self._session.push_audio(block.pcm, block.sample_rate_hz, block.phones)
+            self._session.push_audio(block.pcm, block.sample_rate_hz, block.phones, block.cues)
             if last:
                 self._session.end_segment()
 
@@ -159,10 +162,11 @@ class _Feed:
 
 
 def _blocks_of(speech: Speech) -> Iterator[tuple[Speech, bool]]:
-    """Yield blocks of an utterance, and whether each is the last. All phones go with the first."""
+    """Yield blocks of an utterance, and whether each is the last. All phones and cues go with the first."""
     step = round(BLOCK_S * speech.sample_rate_hz)
     starts = range(0, max(1, len(speech.pcm)), step)
     for start in starts:
         phones = speech.phones if start == 0 else None
-        block = Speech(speech.pcm[start : start + step], speech.sample_rate_hz, phones)
+        cues = speech.cues if start == 0 else ()
+        block = Speech(speech.pcm[start : start + step], speech.sample_rate_hz, phones, cues)
         yield block, start == starts[-1]

@@ -18,6 +18,7 @@ from engine.packets import AVPacket, SegmentFinished
 from engine.soften import Ease, fade_out, fade_samples, mix
 from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
+from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
@@ -85,7 +86,11 @@ class Session:
         self._maker.wake()
 
     def push_audio(
-        self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, phones: Sequence[Phone] | None = None
+        self,
+        pcm: Int16[np.ndarray, "samples"],
+        sample_rate_hz: int,
+        phones: Sequence[Phone] | None = None,
+        cues: Sequence[Cue] = (),
     ) -> None:
         """Append speech to the open utterance; opens one when none is open.
 
@@ -93,6 +98,7 @@ class Session:
             pcm: mono samples; may be empty.
             sample_rate_hz: rate of `pcm`; the same throughout one utterance.
             phones: sounds that became known, in utterance time; appended to those pushed before.
+            cues: gestures that became known, in utterance time and in order; appended likewise.
 
         Raises:
             InputFullError: when the samples do not fit; nothing of them is taken. See `room_s`.
@@ -101,12 +107,25 @@ class Session:
                 16-bit.
         """
         self._check_open()
-        self._speech.push(pcm, sample_rate_hz, phones)
+        self._speech.push(pcm, sample_rate_hz, phones, cues)
         self._maker.wake()
+
+    def push_cue(self, cue: Cue) -> None:
+        """Add a gesture to the open utterance, at its time or, when that has passed, as soon as possible.
+
+        Where no utterance is open, or no sound of it waits, the gesture begins at once.
+        """
+        self._check_open()
+        if not self._speech.push_cue(cue):
+            self._timeline.begin(cue.gesture)
 
     def room_s(self) -> float:
         """Return seconds of speech that `push_audio` would still take."""
         return self._speech.room_s
+
+    def waiting_s(self) -> float:
+        """Return seconds of speech that were pushed and not yet handed out."""
+        return self._speech.waiting_s
 
     def end_segment(self) -> None:
         """End the open utterance; the next `push_audio` opens another. Does nothing when none is open."""
@@ -154,7 +173,7 @@ class Session:
             **self._meter.stats(),
             "tier": float(self._maker.tier),
             "media_s": self._index * FRAME_S,
-            "speech_waiting_s": self._speech.waiting_s,
+            "speech_waiting_s": self.waiting_s(),
             "segments_waiting": float(self._speech.depth),
             "planned_frames": float(len(self._timeline)),
         }

@@ -9,6 +9,7 @@ from jaxtyping import Int16
 
 from engine.packets import SegmentFinished, SegmentStarted
 from engine.utterance import Utterance
+from models.motion.cue import Cue
 from models.motion.stage import Phone
 
 SegmentEvent = SegmentStarted | SegmentFinished
@@ -59,7 +60,11 @@ class SpeechQueue:
         return unsubscribe
 
     def push(
-        self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, phones: Sequence[Phone] | None
+        self,
+        pcm: Int16[np.ndarray, "samples"],
+        sample_rate_hz: int,
+        phones: Sequence[Phone] | None,
+        cues: Sequence[Cue] = (),
     ) -> None:
         """Append to the open utterance, or open one. Raises `InputFullError`, `ValueError`."""
         if pcm.ndim != 1 or pcm.dtype != np.int16:
@@ -70,7 +75,15 @@ class SpeechQueue:
                 f"{self.waiting_s:.1f} s of speech wait already and the limit is {self._limit_s:.1f} s: "
                 f"no room for {len(pcm) / sample_rate_hz:.1f} s more; ask room_s() before pushing"
             )
-        self._open(sample_rate_hz).push(pcm, phones)
+        self._open(sample_rate_hz).push(pcm, phones, cues)
+
+    def push_cue(self, cue: Cue) -> bool:
+        """Add a gesture to the open utterance; False where none has sound that waits."""
+        last = self._utterances[-1] if self._utterances else None
+        if last is None or last.ended or not last.has_samples:
+            return False
+        last.insert_cue(cue)
+        return True
 
     def end(self) -> None:
         """End the open utterance, if one is open."""

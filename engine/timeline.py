@@ -7,6 +7,7 @@ out. Speech is planned as far ahead as the stages need; silence barely, so that 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Int16
@@ -16,9 +17,13 @@ from engine.packets import MEDIA_SAMPLES_PER_FRAME
 from engine.soften import Ease
 from engine.speech import SpeechQueue
 from engine.utterance import SpokenFrame, Utterance
-from models.motion.frame import MotionFrame
+from models.motion.cue import Cue, Gesture
+from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Presence, SpeechChunk
 from models.picture import Picture, Tier
+
+GESTURES_WAITING: Final = 8
+"""Gestures that may wait for the next slot; nobody can do more at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +39,8 @@ class Slot:
     starved: bool = False
     """Whether the sound of an utterance should be heard that has not come."""
     ease: Ease | None = None
+    gestures: tuple[Gesture, ...] = ()
+    """What begins in this frame, in silence; an utterance knows its own."""
     moving: bool = False
     """Whether its motion is being made, or is made."""
     motion: MotionFrame | None = None
@@ -64,6 +71,13 @@ def _run_of(slots: list[Slot]) -> list[Slot]:
     return run
 
 
+def _cues_of(chunk: list[Slot]) -> tuple[Cue, ...]:
+    """Return the gestures of a chunk, as `SpeechChunk` wants them."""
+    if chunk[0].utterance is not None:
+        return chunk[0].utterance.cues
+    return tuple(Cue(gesture, i / FPS) for i, slot in enumerate(chunk) for gesture in slot.gestures)
+
+
 def _silence() -> SpokenFrame:
     pcm = np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
     return SpokenFrame(pcm, np.zeros(SAMPLES_PER_FRAME, np.float32), 0, 0.0)
@@ -80,6 +94,7 @@ class Timeline:
     _slots: deque[Slot] = field(default_factory=deque)
     _planned: int = 0
     _eases: deque[Ease] = field(default_factory=deque)
+    _gestures: tuple[Gesture, ...] = ()
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -93,6 +108,10 @@ class Timeline:
         """Plan slots as far ahead as speech, or silence, may be planned."""
         while len(self._slots) < self._horizon():
             self._slots.append(self._next_slot())
+
+    def begin(self, gesture: Gesture) -> None:
+        """Let a gesture begin with the next slot that is planned."""
+        self._gestures = (*self._gestures, gesture)[-GESTURES_WAITING:]
 
     def pop(self) -> Slot:
         """Remove and return the slot that is handed out now; plans it if nobody did."""
@@ -138,6 +157,7 @@ class Timeline:
             segment=first.segment,
             segment_s=first.spoken.start_s,
             phones=first.utterance.phones if first.utterance is not None else None,
+            cues=_cues_of(chunk),
         )
 
     def heard_next(self, utterance: Utterance, samples: int) -> Int16[np.ndarray, "known"]:
@@ -161,9 +181,12 @@ class Timeline:
             utterance.drain()
         number, self._planned = self._planned, self._planned + 1
         ease = self._eases.popleft() if self._eases else None
+        gestures, self._gestures = self._gestures, ()
         if utterance is not None and (utterance.has_frame or (starved and utterance.has_samples)):
+            for gesture in gestures:
+                utterance.insert_cue(Cue(gesture))
             return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
-        return Slot(number, self.attended, _silence(), starved=starved, ease=ease)
+        return Slot(number, self.attended, _silence(), None, starved, ease, gestures)
 
     def _chunk_frames(self, slot: Slot) -> int:
         if slot.utterance is None:

@@ -1,5 +1,6 @@
 """One utterance of the avatar: its sound for the ear and for the motion, and how much of it was said."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from jaxtyping import Float32, Int16
 
 from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME
 from engine.samples import SampleQueue, StreamResampler, to_float, to_int16
+from models.motion.cue import Cue
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone
 
 
@@ -36,6 +38,7 @@ class Utterance:
         self.sample_rate_hz = sample_rate_hz
         self.ended = False
         self.phones: tuple[Phone, ...] | None = None
+        self.cues: tuple[Cue, ...] = ()
         self._heard = SampleQueue(np.int16)
         self._seen = SampleQueue(np.float32)
         self._for_ear = StreamResampler(sample_rate_hz, MEDIA_RATE_HZ)
@@ -86,8 +89,10 @@ class Utterance:
             return self.has_samples
         return len(self._heard) >= MEDIA_SAMPLES_PER_FRAME and len(self._seen) >= SAMPLES_PER_FRAME
 
-    def push(self, pcm: Int16[np.ndarray, "samples"], phones: Sequence[Phone] | None) -> None:
-        """Append sound at the utterance's rate, and the phones that became known."""
+    def push(
+        self, pcm: Int16[np.ndarray, "samples"], phones: Sequence[Phone] | None, cues: Sequence[Cue] = ()
+    ) -> None:
+        """Append sound at the utterance's rate, and the phones and gestures that became known."""
         self._pushed_samples += len(pcm)
         sound = to_float(pcm)
         untouched = self.sample_rate_hz == MEDIA_RATE_HZ
@@ -95,6 +100,13 @@ class Utterance:
         self._seen.push(self._for_motion.push(sound))
         if phones is not None:
             self.phones = (self.phones or ()) + tuple(phones)
+        self.cues += tuple(cues)
+
+    def insert_cue(self, cue: Cue) -> None:
+        """Add a gesture among those that are known, no earlier than what is planned next."""
+        at_s = max(cue.at_s, self._planned_samples / MEDIA_RATE_HZ)
+        at = bisect_right(self.cues, at_s, key=lambda known: known.at_s)
+        self.cues = (*self.cues[:at], Cue(cue.gesture, at_s), *self.cues[at:])
 
     def end(self) -> None:
         """Take no more; what the resamplers hold back becomes due."""

@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from streaming.config import RoomConfig
 from streaming.contract import AvatarCard, Host, RoomFullError
-from streaming.peer import OfferError
+from streaming.negotiation import OfferError
+from streaming.problems import first_problem
 from streaming.upload import body_within, receive_avatar
 from streaming.visits import Visits
 
@@ -95,7 +96,7 @@ class RoomApi:
         try:
             offer = Offer.model_validate_json(await body_within(request, OFFER_MAX_BYTES))
         except ValidationError as error:
-            raise HTTPException(400, f"Not an offer: {_first_problem(error)}") from error
+            raise HTTPException(400, f"Not an offer: {first_problem(error)}") from error
         card = self._card(offer.avatar)
         try:
             key, answer = await self._visits.open(card.name, offer.sdp)
@@ -124,9 +125,3 @@ class RoomApi:
 def card_json(card: AvatarCard) -> dict[str, Any]:
     """Return what the page needs of an avatar."""
     return {"name": card.name, "title": card.title, "preview": f"/api/avatars/{card.name}/preview"}
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {problem['msg']}" if where else str(problem["msg"])

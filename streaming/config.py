@@ -35,6 +35,18 @@ class VideoBitrate(_Strict):
         return self
 
 
+class PushConfig(_Strict):
+    """A WHIP endpoint that a show is pushed to."""
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Address; nothing is pushed when empty."""
+    token: SecretStr | None = None
+    """Sent as a bearer token."""
+    show: str = Field(default="stage", min_length=1)
+    avatar: str | None = None
+    """Whom the show shows; the default avatar when left out."""
+
+
 class RoomConfig(_Strict):
     """Settings of the room server. The defaults suit one machine and its own browser."""
 
@@ -63,6 +75,11 @@ class RoomConfig(_Strict):
     """Largest photo taken for a new avatar, in megabytes."""
     text_max_chars: int = Field(default=2000, ge=1)
     """Longest typed turn."""
+    recordings: str = ""
+    """Folder of recordings; `recordings` beside the avatars when empty."""
+    record: bool = False
+    """Record every show, from its first frame to its last."""
+    push: PushConfig = PushConfig()
     bearer_token: SecretStr | None = None
     """When set, every call of the API must carry it; the page reads it from `#token=…` of its link."""
     allowed_origins: tuple[str, ...] = ()

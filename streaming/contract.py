@@ -4,7 +4,7 @@
 speech recognition or language models, so anything that fills these two protocols can be met in a room.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -12,6 +12,9 @@ import numpy as np
 from jaxtyping import Int16
 
 from engine.packets import AVPacket
+from engine.session import Session
+from models.motion.cue import Cue
+from models.motion.stage import Phone
 
 
 class RoomFullError(Exception):
@@ -121,8 +124,47 @@ class Partner(Protocol):
         ...
 
 
+class VoiceFailedError(RuntimeError):
+    """The text cannot be spoken; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPiece:
+    """A stretch of speech on its way into a session."""
+
+    pcm: Int16[np.ndarray, "samples"]
+    """Mono."""
+    sample_rate_hz: int
+    phones: tuple[Phone, ...] | None = None
+    """Sounds that tile the piece, in seconds from its start; None when only the sound is known."""
+    cues: tuple[Cue, ...] = ()
+    """Gestures, in seconds from its start. A piece without samples may have some."""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of speech."""
+        return len(self.pcm) / self.sample_rate_hz
+
+
+class Performer(Protocol):
+    """An avatar on a show: it says what it is given, and thinks nothing of its own."""
+
+    @property
+    def session(self) -> Session:
+        """Where speech goes in and packets come out."""
+        ...
+
+    def voice(self, text: str) -> AsyncGenerator[SpeechPiece, None]:
+        """Yield `text` as speech, piece by piece. Raises `VoiceFailedError`. An async generator."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the session and give its place back. Safe to call twice."""
+        ...
+
+
 class Host(Protocol):
-    """Receives visitors."""
+    """Receives visitors, and sends performers."""
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet, the default first."""
@@ -130,6 +172,14 @@ class Host(Protocol):
 
     async def welcome(self, avatar: str) -> Partner:
         """Open a visit. Raises `RoomFullError` when there is no place, `KeyError` for no such avatar."""
+        ...
+
+    async def perform(self, avatar: str) -> Performer:
+        """Open a show's avatar. Raises `RoomFullError` where there is no place, `KeyError` for no avatar."""
+        ...
+
+    def stats(self) -> dict[str, float]:
+        """Return how busy the machine is, by name with its unit as suffix."""
         ...
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:

@@ -32,6 +32,7 @@ from streaming.contract import (
     StateChange,
 )
 from streaming.fake_face import FakeFace
+from streaming.fake_performer import FakePerformer
 
 TONE_HZ: Final = 220.0
 TONE_PEAK: Final = 6000
@@ -245,6 +246,8 @@ class FakeHost:
         self._cards = [self._new_card("vera")]
         self.partners: list[FakePartner] = []
         """Every partner welcomed, the closed ones included."""
+        self.performers: list[FakePerformer] = []
+        """Every performer sent, the closed ones included."""
 
     def avatars(self) -> list[AvatarCard]:
         """Return Vera and whoever was made since."""
@@ -252,15 +255,21 @@ class FakeHost:
 
     async def welcome(self, avatar: str) -> FakePartner:
         """Open a visit. Raises `RoomFullError` and `KeyError`."""
-        if avatar not in {card.name for card in self._cards}:
-            raise KeyError(avatar)
-        present = sum(not partner.closed for partner in self.partners)
-        if present >= self._places:
-            msg = f"All {self._places} places are taken; try again in a moment."
-            raise RoomFullError(msg)
+        self._check_place(avatar)
         partner = FakePartner(self._size)
         self.partners.append(partner)
         return partner
+
+    async def perform(self, avatar: str) -> FakePerformer:
+        """Open a show's avatar. Raises `RoomFullError` and `KeyError`."""
+        self._check_place(avatar)
+        performer = FakePerformer(self._size)
+        self.performers.append(performer)
+        return performer
+
+    def stats(self) -> dict[str, float]:
+        """Return how many places are taken, and how many there are."""
+        return {"sessions": float(self._present), "sessions_capacity": float(self._places)}
 
     async def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Pretend to fit a portrait. Raises `AvatarRejectedError`."""
@@ -276,9 +285,24 @@ class FakeHost:
 
     async def aclose(self) -> None:
         """End every visit and remove the pictures."""
-        for partner in self.partners:
-            await partner.aclose()
+        for guest in self._guests:
+            await guest.aclose()
         self._folder.cleanup()
+
+    @property
+    def _guests(self) -> list[FakePartner | FakePerformer]:
+        return [*self.partners, *self.performers]
+
+    @property
+    def _present(self) -> int:
+        return sum(not guest.closed for guest in self._guests)
+
+    def _check_place(self, avatar: str) -> None:
+        if avatar not in {card.name for card in self._cards}:
+            raise KeyError(avatar)
+        if self._present >= self._places:
+            msg = f"All {self._places} places are taken; try again in a moment."
+            raise RoomFullError(msg)
 
     def _new_card(self, name: str) -> AvatarCard:
         path = Path(self._folder.name) / f"{name}.png"

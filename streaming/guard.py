@@ -34,6 +34,9 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+TOKEN_PROTOCOL: Final = "openai-insecure-api-key."
+"""Begins the subprotocol that carries a token, as OpenAI's own browser clients send it."""
+_GUARDED: Final = ("/api/", "/whip/", "/whep/", "/v1/", "/metrics")
 _OPEN_PATHS: Final = ("/api/health",)
 """Answered without a token: a load balancer has none, and it tells nothing but counts."""
 
@@ -49,7 +52,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with 401 or 403."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -59,18 +62,18 @@ class Guard:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        refusal = self._refusal(scope["path"], headers)
+        refusal = self._refusal(scope["path"], headers, _token_of_protocols(scope))
         await (refusal or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
-        if not path.startswith("/api/"):
+    def _refusal(self, path: str, headers: Headers, other_token: str) -> JSONResponse | None:
+        if not path.startswith(_GUARDED):
             return None
         if not self._may_come_from(headers):
             return JSONResponse({"message": "This page's origin may not call the room."}, 403)
         if self._bearer is None or path in _OPEN_PATHS:
             return None
-        given = headers.get("authorization", "").encode()
-        if secrets.compare_digest(given, self._bearer):
+        given = headers.get("authorization") or f"Bearer {other_token}"
+        if secrets.compare_digest(given.encode(), self._bearer):
             return None
         message = "This room needs a token; open it with the complete link you were given."
         return JSONResponse({"message": message}, 401, headers={"WWW-Authenticate": "Bearer"})
@@ -81,3 +84,9 @@ class Guard:
         if origin is None or origin in self._origins:
             return True
         return urlsplit(origin).netloc == headers.get("host")
+
+
+def _token_of_protocols(scope: Scope) -> str:
+    """Return the token that browsers hide in a WebSocket's subprotocols, since they can set no headers."""
+    protocols = scope.get("subprotocols", ())
+    return next((p.removeprefix(TOKEN_PROTOCOL) for p in protocols if p.startswith(TOKEN_PROTOCOL)), "")

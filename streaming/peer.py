@@ -1,61 +1,56 @@
-"""One WebRTC connection, set up in one round trip: the page's offer in, the room's answer out."""
+"""One WebRTC connection that sends picture and sound, set up in one round trip."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
-from aiortc import (
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCIceServer,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
+from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
-from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
-from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
 from streaming.channel import EventChannel
-from streaming.config import IceServer, RoomConfig
+from streaming.config import RoomConfig
 from streaming.encoders import PictureEncoder, VoiceEncoder, install_encoder
+from streaming.negotiation import (
+    OfferError,
+    accept,
+    describe,
+    gather,
+    offered_kinds,
+    open_connection,
+    preferred_codecs,
+    trickle,
+)
 from streaming.tracks import PictureTrack, SoundTrack
 
-logger = logging.getLogger(__name__)
-
-LOOPBACK = "127.0.0.1"
-
-
-class OfferError(ValueError):
-    """The offer cannot be answered; the message says why."""
+__all__ = ["OfferError", "Peer"]
 
 
 class Peer:
-    """A peer connection with one picture, one sound and one event channel."""
+    """A peer connection with one picture and one sound; in a visit, an event channel and a microphone too."""
 
     def __init__(
         self,
         config: RoomConfig,
         pictures: PictureTrack,
         sounds: SoundTrack,
-        channel: EventChannel,
-        on_microphone: Callable[[MediaStreamTrack], None],
         on_state: Callable[[str], None],
+        *,
+        channel: EventChannel | None = None,
+        on_microphone: Callable[[MediaStreamTrack], None] | None = None,
     ) -> None:
         self._config = config
-        self._pc = RTCPeerConnection(_rtc_configuration(config))
+        self._pc = open_connection(config)
         self.encoder: PictureEncoder | None = None
         """Known once the codec is negotiated."""
-        self._senders = {track.kind: self._pc.addTrack(track) for track in (sounds, pictures)}
-        for transceiver in self._pc.getTransceivers():
-            transceiver.setCodecPreferences(_preferred_codecs(transceiver.kind, config.video_codec))
+        self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures)
+        self._listens = on_microphone is not None
 
         def on_track(track: MediaStreamTrack) -> None:
-            if track.kind == "audio":
+            if track.kind == "audio" and on_microphone is not None:
                 on_microphone(track)
 
         def on_channel(data_channel: RTCDataChannel) -> None:
-            channel.attach(data_channel)
+            if channel is not None:
+                channel.attach(data_channel)
 
         self._pc.on("track", on_track)
         self._pc.on("datachannel", on_channel)
@@ -72,40 +67,50 @@ class Peer:
         Raises:
             OfferError: the text is no SDP, lacks sound or picture, or shares no codec with the room.
         """
-        await self._accept(strip_hidden_candidates(offer_sdp))
-        await self._gather()
-        answer = await self._pc.createAnswer()
-        await self._pc.setLocalDescription(answer)
-        self._install_encoders()
-        sdp = str(self._pc.localDescription.sdp)
-        if "a=candidate:" not in sdp:
-            msg = "this machine has no network address to meet at; connect it to a network or configure TURN"
+        # aiortc bundles everything on the transport of the track that was added first, and closes that one
+        # when the offer bundles on another: so they are added in the offer's order.
+        kinds = [*offered_kinds(offer_sdp), "audio", "video"]
+        self._add(sorted(self._tracks, key=lambda track: kinds.index(track.kind)))
+        await accept(self._pc, offer_sdp)
+        missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
+        if missing:
+            msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
             raise OfferError(msg)
+        await gather(self._pc, relay_only=self._config.relay_only)
+        sdp = await describe(self._pc, answers=True)
+        self._install_encoders()
         return sdp
+
+    async def offer(self) -> str:
+        """Return an SDP offer with every candidate in it; `connect` takes the answer. Raises `OfferError`."""
+        self._add(self._tracks)
+        await gather(self._pc, relay_only=self._config.relay_only)
+        return await describe(self._pc, answers=False)
+
+    async def connect(self, answer_sdp: str) -> None:
+        """Take the answer to `offer`. Raises `OfferError` when it is none."""
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=answer_sdp, type="answer"))
+        except Exception as error:  # aiortc's parser raises whatever a malformed line provokes
+            raise OfferError(
+                f"the answer is no SDP this room understands ({type(error).__name__})"
+            ) from error
+        self._install_encoders()
+
+    async def trickle(self, fragment: str) -> bool:
+        """Add candidates; False for an ICE restart. Raises `FragmentError`."""
+        return await trickle(self._pc, fragment)
 
     async def aclose(self) -> None:
         """Close the connection and everything aiortc runs for it. Safe to call twice."""
         await self._pc.close()
 
-    async def _accept(self, offer_sdp: str) -> None:
-        try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer_sdp, type="offer"))
-        except Exception as error:  # aiortc's parser raises whatever a malformed line provokes
-            msg = f"the offer is no SDP this room can answer ({type(error).__name__})"
-            raise OfferError(msg) from error
-        missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
-        if missing:
-            msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
-            raise OfferError(msg)
-
-    async def _gather(self) -> None:
-        """Gather candidates; on a machine without any network, take the loopback, which aioice leaves out."""
-        gatherer = self._pc.getTransceivers()[0].sender.transport.transport.iceGatherer
-        await gatherer.gather()
-        connection = gatherer._connection
-        if not connection.local_candidates and not self._config.relay_only:
-            loopback = await connection.get_component_candidates(component=1, addresses=[LOOPBACK])
-            connection._local_candidates += loopback
+    def _add(self, tracks: Iterable[MediaStreamTrack]) -> None:
+        for track in tracks:
+            self._pc.addTrack(track)
+        for transceiver in self._pc.getTransceivers():
+            transceiver.direction = "sendrecv" if self._listens else "sendonly"
+            transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, self._config.video_codec))
 
     def _install_encoders(self) -> None:
         for transceiver in self._pc.getTransceivers():
@@ -115,36 +120,3 @@ class Peer:
             name: Literal["VP8", "H264"] = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
             self.encoder = PictureEncoder(name, self._config.video_bitrate)
             install_encoder(transceiver.sender, self.encoder)
-
-
-def strip_hidden_candidates(sdp: str) -> str:
-    """Leave out `.local` candidates: browsers hide addresses behind names only their own network resolves.
-
-    aioice would wait up to a second for each name before the answer could go out. Nothing is lost: the
-    browser's checks reach the room's own candidates, and the room learns the address from them (a peer
-    reflexive candidate, RFC 8445 section 7.3.1.3).
-    """
-    lines = sdp.splitlines(keepends=True)
-    return "".join(x for x in lines if not (x.startswith("a=candidate:") and ".local " in x))
-
-
-def _rtc_configuration(config: RoomConfig) -> RTCConfiguration:
-    return RTCConfiguration(
-        iceServers=[_rtc_ice_server(server) for server in config.ice_servers],
-        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
-        iceTransportPolicy=RTCIceTransportPolicy.RELAY if config.relay_only else RTCIceTransportPolicy.ALL,
-    )
-
-
-def _rtc_ice_server(server: IceServer) -> RTCIceServer:
-    secret = server.credential.get_secret_value() if server.credential else None
-    return RTCIceServer(urls=list(server.urls), username=server.username, credential=secret)
-
-
-def _preferred_codecs(kind: str, video_codec: str) -> list[RTCRtpCodecCapability]:
-    """Opus alone for sound; for pictures the preferred codec, then the other, then retransmission."""
-    codecs = RTCRtpSender.getCapabilities(kind).codecs
-    if kind == "audio":
-        return [c for c in codecs if c.name.lower() == "opus"]
-    order = {video_codec.lower(): 0, "rtx": 2}
-    return sorted(codecs, key=lambda c: order.get(c.name.lower(), 1))

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,45 +13,49 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from streaming.api import RoomApi
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
-from streaming.visits import Visits
+from streaming.room import Room
+from streaming.shows import Shows
 
 logger = logging.getLogger(__name__)
 
 PAGE: Final = Path(__file__).parent / "page"
 
 
-def build_app(host: Host, config: RoomConfig) -> Starlette:
+Extend = Callable[[Shows], Sequence[BaseRoute]]
+"""Gives further routes, which may take part in the room's shows."""
+
+
+def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> Starlette:
     """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
-    visits = Visits(host, config)
+    room = Room(host, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
+        async with room.opened():
             yield
-        finally:
-            await visits.aclose()
 
     middleware = [Middleware(Guard, config=config)]
     if config.allowed_origins:
         cors = Middleware(
             CORSMiddleware,
             allow_origins=list(config.allowed_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "if-match"],
+            expose_headers=["location", "etag", "link"],
         )
         middleware.insert(0, cors)
     return Starlette(
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
-            *RoomApi(host, config, visits).routes(),
+            *room.routes(),
+            *extend(room.shows),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},
@@ -59,14 +63,14 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
     )
 
 
-def room_server(host: Host, config: RoomConfig) -> uvicorn.Server:
+def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> uvicorn.Server:
     """Return a server that is ready to `await server.serve()`.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
     """
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(host, config),
+            build_app(host, config, extend),
             host=config.host,
             port=config.port,
             log_level="warning",

@@ -11,7 +11,7 @@ from engine.packets import AVPacket
 from streaming.channel import EventChannel
 from streaming.clock import VisitClock
 from streaming.config import RoomConfig
-from streaming.contract import Partner
+from streaming.contract import Latency, Partner
 from streaming.messages import (
     Hold,
     MessageError,
@@ -28,6 +28,7 @@ from streaming.messages import (
 from streaming.microphone import listen
 from streaming.peer import Peer
 from streaming.tracks import PictureTrack, SoundTrack, TimedPicture
+from streaming.turn_times import VisitTimes
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,12 @@ class Visit:
     Call `answer` once, then `run`, which returns when the visit is over and everything is freed.
     """
 
-    def __init__(self, key: str, partner: Partner, config: RoomConfig) -> None:
+    def __init__(self, key: str, partner: Partner, config: RoomConfig, times: VisitTimes) -> None:
         self.key = key
         """Unguessable name; who knows it may end the visit."""
         self._partner = partner
         self._config = config
+        self._times = times
         self._pictures = PictureTrack()
         self._sounds = SoundTrack(config.audio_buffer_ms)
         self._channel = EventChannel(self._on_message)
@@ -52,7 +54,12 @@ class Visit:
         self._clock: VisitClock | None = None
         self._bad_messages = 0
         self._peer = Peer(
-            config, self._pictures, self._sounds, self._channel, self._on_microphone, self._on_state
+            config,
+            self._pictures,
+            self._sounds,
+            self._on_state,
+            channel=self._channel,
+            on_microphone=self._on_microphone,
         )
 
     async def answer(self, offer_sdp: str) -> str:
@@ -129,6 +136,8 @@ class Visit:
 
     async def _forward_events(self) -> None:
         async for event in self._partner.events():
+            if isinstance(event, Latency):
+                self._times.note(event)
             self._channel.send(encode_event(event))
 
     async def _report(self) -> None:

@@ -6,6 +6,8 @@ import secrets
 
 from streaming.config import RoomConfig
 from streaming.contract import Host
+from streaming.metrics import EndedCounts
+from streaming.turn_times import TurnTimes
 from streaming.visit import Visit
 
 logger = logging.getLogger(__name__)
@@ -14,15 +16,21 @@ logger = logging.getLogger(__name__)
 class Visits:
     """Owns the task of every visit."""
 
-    def __init__(self, host: Host, config: RoomConfig) -> None:
+    def __init__(self, host: Host, config: RoomConfig, times: TurnTimes, ended: EndedCounts) -> None:
         self._host = host
         self._config = config
+        self._times = times
+        self._ended = ended
         self._running: dict[str, tuple[Visit, asyncio.Task[None]]] = {}
         self.opened = 0
         """Visits answered since the room opened."""
 
     def __len__(self) -> int:
         return len(self._running)
+
+    def stats(self) -> list[dict[str, float]]:
+        """Return the figures of every visit."""
+        return [visit.stats() for visit, _ in self._running.values()]
 
     async def open(self, avatar: str, offer_sdp: str) -> tuple[str, str]:
         """Welcome a visitor; return the visit's key and the SDP answer.
@@ -35,7 +43,7 @@ class Visits:
         partner = await self._host.welcome(avatar)
         visit: Visit | None = None
         try:
-            visit = Visit(secrets.token_urlsafe(16), partner, self._config)
+            visit = Visit(secrets.token_urlsafe(16), partner, self._config, self._times.visit())
             answer = await visit.answer(offer_sdp)
         except BaseException:
             await (visit or partner).aclose()
@@ -67,5 +75,6 @@ class Visits:
         except Exception:
             logger.exception("a visit failed")
         finally:
+            self._ended.add(visit.stats())
             del self._running[visit.key]
             logger.info("visit over; %d left", len(self))

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
+from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
 
 SPEECH_RATE_HZ: Final = 16_000
@@ -51,6 +52,9 @@ class SpeechChunk:
     """Time of the first sample of `pcm` within the utterance."""
     phones: tuple[Phone, ...] | None = None
     """All sounds of the utterance known so far, in utterance time; None when only the sound is known."""
+    cues: tuple[Cue, ...] = ()
+    """Gestures asked for: of an utterance all known so far, in order, in utterance time; in silence those
+    that begin in this chunk, in seconds from its start."""
 
     @property
     def frames(self) -> int:

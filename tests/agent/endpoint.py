@@ -35,6 +35,8 @@ async def endpoint():
             return PlainTextResponse("no such key", 401)
         if model == "recovers" and len(seen.asked) < 3:
             return PlainTextResponse("busy", 503)
+        if model == "calls" and body["messages"][-1]["role"] != "tool":
+            return StreamingResponse(_call_events(), media_type="text/event-stream")
         events = _events(model, body["messages"][-1]["content"])
         return StreamingResponse(events, media_type="text/event-stream")
 
@@ -71,6 +73,21 @@ async def _events(model: str, said: str):
             return
     yield _event({}, "stop")
     yield "data: [DONE]\n\n"
+
+
+async def _call_events():
+    """Say a word, then ask for two functions, in pieces as OpenAI sends them."""
+    yield _event({"role": "assistant", "content": "Wait. "})
+    yield _event({"tool_calls": [_piece(0, "weather", id="call_1"), _piece(1, "clock", id="call_2")]})
+    for part in ('{"city": ', '"Oslo"}'):
+        yield _event({"tool_calls": [_piece(0, None, part)]})
+    yield _event({"tool_calls": [_piece(1, None, "{}")]})
+    yield _event({}, "tool_calls")
+    yield "data: [DONE]\n\n"
+
+
+def _piece(index: int, name: str | None, arguments: str = "", **more: str) -> dict:
+    return {"index": index, "type": "function", "function": {"name": name, "arguments": arguments}, **more}
 
 
 def _event(delta: dict, reason: str | None = None) -> str:

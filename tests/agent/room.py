@@ -19,9 +19,9 @@ from engine.compute import InlineCompute
 from engine.config import SessionConfig
 from engine.packets import AVPacket
 from engine.session import Session
-from models.motion.stage import StillMotion
 from models.picture import BoxPicture
 from streaming.contract import Caption, Latency, Notice, RoomEvent, StateChange
+from tests.engine.helpers import RecordingMotion
 
 RATE = 48_000
 APOLOGY = "Sorry, again please."
@@ -34,6 +34,7 @@ class Room:
     conversation: Conversation
     history: History
     mind: ScriptedMind
+    motion: RecordingMotion
     packets: list[AVPacket] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     events: list[RoomEvent] = field(default_factory=list)
@@ -104,14 +105,15 @@ class Room:
 async def visit(mind, *, asr=None, voice=None, **config):
     """Open a visit with scripted senses; close it and check that nothing is left."""
     before = asyncio.all_tasks()
+    motion = RecordingMotion()
     session = Session(
-        StillMotion(), BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
+        motion, BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
     )
     history = History([Message("system", "Be kind.")], 4000)
     hearing = Hearing(SpeechDetector(LoudnessScorer(), VadConfig()), HearingConfig())
     senses = Senses(hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history, APOLOGY)
     conversation = Conversation(session, senses, ConversationConfig(**config))
-    room = Room(conversation, history, mind)
+    room = Room(conversation, history, mind, motion)
     watchers = [asyncio.create_task(_watch_packets(room)), asyncio.create_task(_watch_events(room))]
     try:
         yield room

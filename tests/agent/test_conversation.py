@@ -7,6 +7,7 @@ from agent.asr import AsrError, ScriptedAsr
 from agent.latency import STAGES
 from agent.mind import EchoMind, MindBrokenError, MindUnreachableError, ScriptedMind
 from agent.voice import ToneVoice
+from models.motion.cue import Gesture
 from models.motion.stage import Presence
 from tests.agent.room import APOLOGY, visit
 
@@ -359,3 +360,16 @@ async def test_a_flood_of_sound_drops_the_oldest_and_says_so():
         assert room.conversation.stats()["inbox_depth"] <= 200
         await asyncio.sleep(1)
         assert room.visitor_captions == ["Still there?"]
+
+
+async def test_gestures_in_the_answer_reach_the_motion_and_nobody_reads_them():
+    mind = ScriptedMind([["[smi", "le] Good ", "[nod", "] day! [wave]"]])
+    async with visit(mind) as room:
+        room.conversation.push_text("hello")
+        await room.until("speaking")
+        await room.until("listening")
+    cues = room.motion.spoken()[-1].cues
+    assert [cue.gesture for cue in cues] == [Gesture.SMILE, Gesture.NOD, Gesture.WAVE]
+    assert [cue.at_s for cue in cues] == [0.0, pytest.approx(5 * 0.06), pytest.approx(10 * 0.06 - 0.12)]
+    assert set(room.avatar_captions) == {"Good day!"}
+    assert room.said[-1] == ("assistant", "Good day!", False)

@@ -10,12 +10,16 @@ from agent.config import load_config
 from agent.faculties import Faculties, load_faculties
 from agent.host import ConversationHost
 from agent.mind import EchoMind
+from agent.realtime.route import RealtimeRoute
 from agent.vad import LoudnessScorer
 from agent.voice import SilentVoice, ToneVoice
 from models.avatar import CARD, AvatarNotFoundError
 from models.home import avatars_root
 from models.picture import BoxPicture
 from streaming.contract import AvatarRejectedError, Caption, Notice, RoomFullError
+from tests.agent.realtime import calling
+from tests.streaming.host_contract import check_host
+from tests.streaming.rooms import open_room
 
 
 def box(folder, size):
@@ -82,6 +86,32 @@ async def test_the_machine_is_full_until_somebody_leaves():
         await first.aclose()
         await host.welcome("eileen")
         assert host.stats()["sessions"] == 1
+
+
+async def test_a_show_takes_a_place_like_a_visit():
+    async with aclosing(make()) as host:
+        performer = await host.perform("ada")
+        with pytest.raises(RoomFullError):
+            await host.welcome("ada")
+        await performer.aclose()
+        assert host.stats()["sessions"] == 0
+        await host.perform("ada")
+
+
+async def test_the_real_host_keeps_the_contract():
+    await check_host(make())
+
+
+async def test_a_realtime_client_talks_with_the_hosts_own_faculties():
+    host = make()
+    async with (
+        open_room(host, extend=lambda shows: RealtimeRoute(shows, host.mindset).routes()) as room,
+        calling(room, show="ada") as caller,
+    ):
+        await caller.ask("hello")
+        done = await caller.until("response.done")
+        assert host.stats()["sessions"] == 1
+    assert done.response.output[0].content[0].transcript == "You said: hello"
 
 
 async def test_an_unknown_avatar_takes_no_place():

@@ -13,6 +13,7 @@ from agent.mind import (
     ScriptedMind,
 )
 from agent.openai_mind import OpenAIMind, OpenAIMindConfig
+from agent.tools import Tool, Toolbox, ToolCall
 from tests.agent.endpoint import endpoint
 
 HELLO = [Message("system", "Be kind."), Message("user", "hello")]
@@ -125,3 +126,31 @@ async def test_a_scripted_mind_keeps_its_times():
     assert asyncio.get_running_loop().time() - begin_s == pytest.approx(1.5)
     assert [await collect(mind) for _ in range(2)] == ["then", "then"]
     assert mind.asked[0] == tuple(HELLO)
+
+
+async def test_calls_come_whole_after_the_text_and_their_results_go_back():
+    weather = Tool("weather", "Tells the weather.", {"type": "object"})
+    async with endpoint() as place, aclosing(client(place.url, "calls")) as mind:
+        parts = [part async for part in mind.answer_with(HELLO, Toolbox((weather,), "weather"))]
+        calls = tuple(part for part in parts if not isinstance(part, str))
+        results = [Message("assistant", "Wait.", calls), Message("tool", "rain", call_id="call_1")]
+        text = "".join([part async for part in mind.answer_with([*HELLO, *results], Toolbox((weather,)))])
+    assert parts == [
+        "Wait. ",
+        ToolCall("call_1", "weather", '{"city": "Oslo"}'),
+        ToolCall("call_2", "clock", "{}"),
+    ]
+    assert text == "You said rain"
+    first, second = place.asked
+    function = {"name": "weather", "description": "Tells the weather.", "parameters": {"type": "object"}}
+    assert first["tools"] == [{"type": "function", "function": function}]
+    assert first["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert second["tool_choice"] == "auto"
+    assert second["messages"][-2]["tool_calls"][0]["function"]["arguments"] == '{"city": "Oslo"}'
+    assert second["messages"][-1] == {"role": "tool", "content": "rain", "tool_call_id": "call_1"}
+
+
+async def test_without_tools_nothing_is_said_of_them():
+    async with endpoint() as place, aclosing(client(place.url)) as mind:
+        await collect(mind)
+    assert not {"tools", "tool_choice"} & set(place.asked[0])

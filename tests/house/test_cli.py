@@ -49,6 +49,7 @@ except SystemExit:
         (["serve", "--config", "nonsense"], "presets are default"),
         (["serve", "--mind", "nonsense"], "local, echo, openai"),
         (["serve", "--mind", "echo", "--avatar", "nobody"], "nobody"),
+        (["serve", "--mind", "echo", "--push", "nonsense"], "begins with http"),
         (["render"], "--text"),
         (["render", "--text", "Hello.", "--avatar", "nobody"], "nobody"),
         (["avatar", "create", __file__, "--name", "someone"], "picture"),

@@ -8,6 +8,7 @@ import pytest
 
 from engine.packets import MEDIA_SAMPLES_PER_FRAME
 from streaming.contract import Caption, Host, Partner
+from streaming.delivery import deliver
 
 PATIENCE_S = 30.0
 
@@ -22,6 +23,7 @@ async def check_host(host: Host) -> None:
     await check_packets(partner)
     await check_typed_turn(partner)
     await check_leaving(partner)
+    await check_performer(host)
     await host.aclose()
     await host.aclose()
 
@@ -49,6 +51,33 @@ async def check_typed_turn(partner: Partner) -> None:
         await asyncio.wait([pump])
     assert [c.text for c in spoken if c.who == "visitor"][-1] == "hello"
     assert all(np.isfinite(value) for value in partner.stats().values())
+
+
+async def check_performer(host: Host) -> None:
+    """A performer says what it is given, and gives its place back."""
+    with pytest.raises(KeyError):
+        await host.perform("nobody of this name")
+    taken = host.stats()["sessions"]
+    performer = await host.perform(host.avatars()[0].name)
+    assert host.stats()["sessions"] == taken + 1
+    ends = []
+    performer.session.subscribe(ends.append)
+    pump = asyncio.create_task(_drain(performer.session))
+    async with asyncio.timeout(PATIENCE_S):
+        ended = await deliver(performer.session, performer.voice("good morning"))
+        assert await deliver(performer.session, performer.voice(" ")) is None
+    assert ended is not None
+    assert not ended.interrupted
+    assert ended in ends
+    await performer.aclose()
+    await performer.aclose()
+    await pump
+    assert host.stats()["sessions"] == taken
+
+
+async def _drain(packets) -> None:
+    async for _ in packets:
+        pass
 
 
 async def check_leaving(partner: Partner) -> None:

@@ -16,7 +16,7 @@ from av import AudioFrame
 
 from streaming.config import RoomConfig
 from streaming.contract import Host
-from streaming.server import room_server, served_port
+from streaming.server import Extend, room_server, served_port
 
 TIMEOUT_S = 20.0
 
@@ -29,8 +29,10 @@ class Room:
 
 
 @contextlib.asynccontextmanager
-async def open_room(host: Host, config: RoomConfig | None = None) -> AsyncIterator[Room]:
-    server = room_server(host, (config or RoomConfig()).model_copy(update={"port": 0}))
+async def open_room(
+    host: Host, config: RoomConfig | None = None, extend: Extend = lambda shows: ()
+) -> AsyncIterator[Room]:
+    server = room_server(host, (config or RoomConfig()).model_copy(update={"port": 0}), extend)
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
-from streaming.peer import strip_hidden_candidates
+from streaming.negotiation import strip_hidden_candidates
 from streaming.visit import Visit
 from tests.streaming.rooms import Visitor, Voice, open_room, until, visiting
 

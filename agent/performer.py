@@ -1,0 +1,66 @@
+"""The avatar of a show: a session and a voice, without ears and mind."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import numpy as np
+
+from agent.tags import ScriptReader, Sentence, cues_of
+from agent.voice import Voice, VoiceError
+from engine.packets import MEDIA_RATE_HZ
+from engine.session import Session
+from models.motion.cue import Cue
+from streaming.contract import SpeechPiece, VoiceFailedError
+
+
+class VoicedPerformer:
+    """A `streaming.contract.Performer`. Owns its session; the voice belongs to the host.
+
+    Args:
+        session: shows the avatar.
+        voice: speaks.
+        on_close: told once that the show is over.
+    """
+
+    def __init__(self, session: Session, voice: Voice, on_close: Callable[[], None] = lambda: None) -> None:
+        self._session = session
+        self._voice = voice
+        self._on_close = on_close
+        self._closed = False
+
+    @property
+    def session(self) -> Session:
+        """The avatar's session; see `Performer`."""
+        return self._session
+
+    async def voice(self, text: str) -> AsyncGenerator[SpeechPiece, None]:
+        """Yield `text` as speech, sentence by sentence; see `Performer`."""
+        for sentence in ScriptReader().whole(text):
+            async with aclosing(spoken(sentence, self._voice)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    async def aclose(self) -> None:
+        """Leave; see `Performer`."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._session.aclose()
+        self._on_close()
+
+
+async def spoken(sentence: Sentence, voice: Voice) -> AsyncGenerator[SpeechPiece, None]:
+    """Yield a sentence as speech with its gestures. Raises `VoiceFailedError`."""
+    if not sentence.text:
+        cues = tuple(Cue(gesture) for gesture, _ in sentence.gestures)
+        yield SpeechPiece(np.zeros(0, np.int16), MEDIA_RATE_HZ, None, cues)
+        return
+    words = 0
+    try:
+        async with aclosing(voice.speak(sentence.text)) as pieces:
+            async for piece in pieces:
+                cues = cues_of(sentence, piece, words)
+                words += len(piece.words)
+                yield SpeechPiece(piece.pcm, piece.sample_rate_hz, piece.phones, cues)
+    except VoiceError as error:
+        raise VoiceFailedError(str(error)) from error

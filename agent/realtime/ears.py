@@ -1,0 +1,106 @@
+"""The client's sound: turns found in it, or gathered until the client says that a turn is over."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int16
+from pydantic import ValidationError
+
+from agent.hearing import Hearing, HearingConfig, HearingEvent
+from agent.realtime.events import RATE_HZ, EventError, ServerVad
+from agent.vad import SpeechDetector, SpeechScorer, VadConfig
+from engine.samples import SampleQueue, StreamResampler, to_float
+from models.motion.stage import SPEECH_RATE_HZ
+from streaming.problems import first_problem
+
+
+class Ears:
+    """The input audio buffer.
+
+    Args:
+        scorer: tells speech from other sound.
+        vad: the room's settings, of which a client may change some.
+        hearing: the same for what belongs to an utterance.
+    """
+
+    def __init__(self, scorer: SpeechScorer[Any], vad: VadConfig, hearing: HearingConfig) -> None:
+        self._scorer = scorer
+        self._vad_config = vad
+        self._hearing_config = hearing
+        self._heard_samples = 0
+        self.set_turns(ServerVad(type="server_vad"))
+
+    @property
+    def heard_ms(self) -> int:
+        """Sound that came so far, in milliseconds."""
+        return 1000 * self._heard_samples // RATE_HZ
+
+    @property
+    def noticed_after_ms(self) -> int:
+        """How long before it is noticed speech begins, with what is kept from before it."""
+        return self._vad_config.min_speech_ms + self._hearing_config.pre_roll_ms
+
+    def set_turns(self, turns: ServerVad | None) -> None:
+        """Find turns so, or not at all; sound that was not committed is forgotten.
+
+        Raises:
+            EventError: for settings that do not go together.
+        """
+        hearing: Hearing | None = None
+        if turns is not None:
+            try:
+                vad = VadConfig.model_validate(self._vad_config.model_dump() | _vad_changes(turns))
+                kept = {"pre_roll_ms": turns.prefix_padding_ms} if turns.prefix_padding_ms is not None else {}
+                heard = HearingConfig.model_validate(self._hearing_config.model_dump() | kept)
+            except ValidationError as error:
+                raise EventError("invalid_turn_detection", first_problem(error)) from error
+            hearing = Hearing(SpeechDetector(self._scorer, vad), heard)
+        self._hearing = hearing
+        self.clear()
+
+    def push(self, pcm: Int16[np.ndarray, "samples"]) -> Sequence[HearingEvent]:
+        """Take sound at `RATE_HZ`; returns what it brought.
+
+        Raises:
+            EventError: when a turn that is not committed becomes too long.
+        """
+        self._heard_samples += len(pcm)
+        if self._hearing is not None:
+            return self._hearing.push(pcm, RATE_HZ)
+        limit_s = self._hearing_config.max_utterance_s
+        if len(self._buffer) + len(pcm) * SPEECH_RATE_HZ / RATE_HZ > limit_s * SPEECH_RATE_HZ:
+            raise EventError("input_audio_buffer_full", f"at most {limit_s:g} s may wait for a commit")
+        self._buffer.push(self._resampler.push(to_float(pcm)))
+        return []
+
+    def commit(self) -> Float32[np.ndarray, "samples"]:
+        """Return the sound that waits, at 16 kHz.
+
+        Raises:
+            EventError: when there is none, or turns are found in the sound.
+        """
+        if self._hearing is not None:
+            raise EventError(
+                "turn_detection_is_on", "turns are found in the sound; nothing is to be committed"
+            )
+        self._buffer.push(self._resampler.flush())
+        if not len(self._buffer):
+            raise EventError("input_audio_buffer_commit_empty", "no sound waits for a commit")
+        return np.asarray(self._buffer.take(len(self._buffer)), np.float32)
+
+    def clear(self) -> None:
+        """Forget the sound that waits."""
+        self._buffer = SampleQueue(np.float32)
+        self._resampler = StreamResampler(RATE_HZ, SPEECH_RATE_HZ)
+
+
+def _vad_changes(turns: ServerVad) -> dict[str, float]:
+    """Return the changes to `VadConfig`; what depends on a changed value follows it."""
+    changes: dict[str, float] = {}
+    if turns.threshold is not None:
+        changes |= {"threshold": turns.threshold, "release_threshold": 0.7 * turns.threshold}
+    if turns.silence_duration_ms is not None:
+        silence_ms = turns.silence_duration_ms
+        changes |= {"min_silence_ms": silence_ms, "pause_ms": min(200, max(32, silence_ms // 2))}
+    return changes

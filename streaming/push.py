@@ -1,0 +1,103 @@
+"""The avatar out to a WHIP endpoint: SRS, a LiveKit ingress, MediaMTX, Cloudflare, or another room of ours.
+
+A push takes part in its show like a player, so the show runs as long as the room does. A connection that
+ends, or an endpoint that refuses, is tried again after a pause that doubles.
+"""
+
+import asyncio
+import logging
+from typing import Final
+from urllib.parse import urljoin
+
+import httpx
+
+from streaming.config import PushConfig, RoomConfig
+from streaming.contract import RoomFullError
+from streaming.negotiation import OfferError
+from streaming.shows import Shows
+from streaming.viewer import Viewer
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+ANSWER_TIMEOUT_S: Final = 15.0
+
+
+class PushError(RuntimeError):
+    """The endpoint did not take the avatar; the message says why."""
+
+
+class Push:
+    """Keeps one show at one endpoint. Call `run` in a task, and cancel it to end."""
+
+    def __init__(self, target: PushConfig, shows: Shows, config: RoomConfig) -> None:
+        self._target = target
+        self._shows = shows
+        self._config = config
+        self._headers = {"Content-Type": "application/sdp"}
+        if target.token is not None:
+            self._headers["Authorization"] = f"Bearer {target.token.get_secret_value()}"
+        self.live = False
+        """Whether the endpoint has answered and the connection goes on."""
+        self.attempts = 0
+        """How often it was tried."""
+
+    async def run(self) -> None:
+        """Push until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT_S, follow_redirects=True) as http:
+            while True:
+                self.attempts += 1
+                loop = asyncio.get_running_loop()
+                began_s = loop.time()
+                try:
+                    await self._once(http)
+                except (PushError, OfferError, RoomFullError, KeyError, httpx.HTTPError) as error:
+                    logger.warning("pushing to %s failed: %s", self._target.url, error)
+                if loop.time() - began_s > LONGEST_PAUSE_S:
+                    pause_s = FIRST_PAUSE_S
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _once(self, http: httpx.AsyncClient) -> None:
+        """Push until the connection ends."""
+        part = await self._shows.join(self._target.show, self._target.avatar)
+        try:
+            viewer = Viewer(part.show, self._config)
+            try:
+                session = await self._publish(viewer, http)
+                try:
+                    self.live = True
+                    await self._while_it_lasts(viewer, part.show.ended)
+                finally:
+                    self.live = False
+                    await self._leave(session, http)
+            finally:
+                await viewer.aclose()
+        finally:
+            await part.leave()
+
+    async def _publish(self, viewer: Viewer, http: httpx.AsyncClient) -> str:
+        """Offer, connect, and return the address of the WHIP session."""
+        answer = await http.post(self._target.url, content=await viewer.peer.offer(), headers=self._headers)
+        if answer.status_code != 201:
+            raise PushError(f"the endpoint answered {answer.status_code}: {answer.text[:200]}")
+        await viewer.peer.connect(answer.text)
+        return urljoin(str(answer.url), answer.headers.get("location", ""))
+
+    async def _while_it_lasts(self, viewer: Viewer, show_ended: asyncio.Event) -> None:
+        work = {asyncio.create_task(viewer.run()), asyncio.create_task(show_ended.wait())}
+        try:
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.wait(work)
+
+    async def _leave(self, session: str, http: httpx.AsyncClient) -> None:
+        """Tell the endpoint, which may be gone."""
+        try:
+            await http.delete(session, headers=self._headers)
+        except httpx.HTTPError as error:
+            logger.info("the endpoint did not hear the end of the push: %s", error)
