@@ -94,27 +94,20 @@ class ConversationHost:
 
     async def welcome(self, avatar: str) -> Conversation:
         """Open a visit; see `Host`."""
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
-        try:
-            self._received += 1
-            session = await self._open_session(avatar, self._received)
-            place.frame_cost_s = session.frame_cost_s
-        except BaseException:
-            place.leave()
-            raise
+        session = await self._admit(avatar)
 
         def left() -> None:
             self._visits.discard(visit)
-            place.leave()
 
         visit = Conversation(session, self._senses(avatar), self._config.conversation, left)
         self._visits.add(visit)
         for lack in self._faculties.lacks:
             visit.tell(Notice("warning", lack))
         return visit
+
+    async def lend(self, avatar: str) -> Session:
+        """Open an avatar without ears and mind; see `Host`."""
+        return await self._admit(avatar)
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
@@ -144,10 +137,34 @@ class ConversationHost:
             config.persona.apology,
         )
 
-    async def _open_session(self, avatar: str, seed: int) -> Session:
+    async def _admit(self, avatar: str) -> Session:
+        """Open a session that takes a place of this machine until it is closed. Raises as `welcome` does."""
+        try:
+            place = self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+        try:
+            self._received += 1
+            session = await self._open_session(avatar, self._received, place.leave)
+            place.frame_cost_s = session.frame_cost_s
+        except BaseException:
+            place.leave()
+            raise
+        return session
+
+    async def _open_session(
+        self, avatar: str, seed: int, on_close: Callable[[], None] = lambda: None
+    ) -> Session:
         picture = await self._portraits.picture(avatar)
-        config, compute = self._config.session, self._compute
-        return Session(RuleMotion(), picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
+        return Session(
+            RuleMotion(),
+            picture,
+            clock=LoopClock(),
+            compute=self._compute,
+            config=self._config.session,
+            seed=seed,
+            on_close=on_close,
+        )
 
     async def _rehearse(self) -> None:
         """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""

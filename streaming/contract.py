@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from engine.packets import AVPacket
+from engine.session import Session
 
 
 class RoomFullError(Exception):
@@ -130,6 +131,13 @@ class Host(Protocol):
 
     async def welcome(self, avatar: str) -> Partner:
         """Open a visit. Raises `RoomFullError` when there is no place, `KeyError` for no such avatar."""
+        ...
+
+    async def lend(self, avatar: str) -> Session:
+        """Open an avatar for speech that is made elsewhere; close the session to give it back.
+
+        Raises `RoomFullError` when there is no place, `KeyError` for no such avatar.
+        """
         ...
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:

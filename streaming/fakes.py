@@ -17,10 +17,14 @@ import numpy as np
 from av import VideoFrame
 from jaxtyping import Int16
 
+from engine.clock import LoopClock
+from engine.compute import InlineCompute
+from engine.config import SessionConfig
 from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME, AVPacket, SegmentFinished
+from engine.session import Session
 from models.motion.frame import FPS
-from models.motion.stage import Presence
-from models.picture import Tier
+from models.motion.stage import Presence, StillMotion
+from models.picture import BoxPicture, Tier
 from streaming.contract import (
     AvatarCard,
     AvatarRejectedError,
@@ -245,6 +249,8 @@ class FakeHost:
         self._cards = [self._new_card("vera")]
         self.partners: list[FakePartner] = []
         """Every partner welcomed, the closed ones included."""
+        self.lent = 0
+        """Sessions lent and not given back."""
 
     def avatars(self) -> list[AvatarCard]:
         """Return Vera and whoever was made since."""
@@ -254,13 +260,25 @@ class FakeHost:
         """Open a visit. Raises `RoomFullError` and `KeyError`."""
         if avatar not in {card.name for card in self._cards}:
             raise KeyError(avatar)
-        present = sum(not partner.closed for partner in self.partners)
-        if present >= self._places:
-            msg = f"All {self._places} places are taken; try again in a moment."
-            raise RoomFullError(msg)
+        self._check_place()
         partner = FakePartner(self._size)
         self.partners.append(partner)
         return partner
+
+    async def lend(self, avatar: str) -> Session:
+        """Open a real session on fake stages. Raises `RoomFullError` and `KeyError`."""
+        if avatar not in {card.name for card in self._cards}:
+            raise KeyError(avatar)
+        self._check_place()
+        self.lent += 1
+        return Session(
+            StillMotion(),
+            BoxPicture(self._size),
+            clock=LoopClock(),
+            compute=InlineCompute(),
+            config=SessionConfig(),
+            on_close=self._take_back,
+        )
 
     async def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Pretend to fit a portrait. Raises `AvatarRejectedError`."""
@@ -279,6 +297,15 @@ class FakeHost:
         for partner in self.partners:
             await partner.aclose()
         self._folder.cleanup()
+
+    def _check_place(self) -> None:
+        present = sum(not partner.closed for partner in self.partners)
+        if present + self.lent >= self._places:
+            msg = f"All {self._places} places are taken; try again in a moment."
+            raise RoomFullError(msg)
+
+    def _take_back(self) -> None:
+        self.lent -= 1
 
     def _new_card(self, name: str) -> AvatarCard:
         path = Path(self._folder.name) / f"{name}.png"

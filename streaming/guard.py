@@ -34,6 +34,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+GUARDED: Final = ("/api/", "/v1/")
 _OPEN_PATHS: Final = ("/api/health",)
 """Answered without a token: a load balancer has none, and it tells nothing but counts."""
 
@@ -49,13 +50,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with 401 or 403."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
 
         async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
@@ -63,7 +64,7 @@ class Guard:
         await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
-        if not path.startswith("/api/"):
+        if not path.startswith(GUARDED):
             return None
         if not self._may_come_from(headers):
             return JSONResponse({"message": "This page's origin may not call the room."}, 403)

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from streaming.api import RoomApi
+from streaming.avatar.socket import AvatarSocket
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
@@ -52,6 +53,7 @@ def build_app(host: Host, config: RoomConfig) -> Starlette:
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
             *RoomApi(host, config, visits).routes(),
+            *AvatarSocket(host).routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _explain, 500: _apologise},
@@ -63,6 +65,7 @@ def room_server(host: Host, config: RoomConfig) -> uvicorn.Server:
     """Return a server that is ready to `await server.serve()`.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
+    WebSockets are not compressed: what travels there is, or is not worth its time.
     """
     return uvicorn.Server(
         uvicorn.Config(
@@ -72,6 +75,7 @@ def room_server(host: Host, config: RoomConfig) -> uvicorn.Server:
             log_level="warning",
             access_log=False,
             server_header=False,
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
         )
     )

@@ -22,6 +22,7 @@ async def check_host(host: Host) -> None:
     await check_packets(partner)
     await check_typed_turn(partner)
     await check_leaving(partner)
+    await check_lending(host)
     await host.aclose()
     await host.aclose()
 
@@ -84,3 +85,17 @@ async def _until_answered(partner: Partner) -> list[Caption]:
             if event.who == "avatar" and event.final:
                 break
     return captions
+
+
+async def check_lending(host: Host) -> None:
+    """A lent session speaks what it is given; closing it gives the place back."""
+    name = host.avatars()[0].name
+    with pytest.raises(KeyError):
+        await host.lend("nobody of this name")
+    for _ in range(3):
+        async with await host.lend(name) as session:
+            session.push_audio(np.full(480, 500, np.int16), 16_000)
+            session.end_segment()
+            async with asyncio.timeout(PATIENCE_S):
+                finished = [end async for packet in _take(session, 12) for end in packet.finished]
+        assert [(end.segment, end.interrupted) for end in finished] == [(1, False)]
