@@ -96,7 +96,9 @@ class Bot:
     def passed(self, kind, source=None, direction=FrameDirection.DOWNSTREAM):
         """Frames of a kind that a processor (the service by default) pushed."""
         source = source or self.service
-        return [f for s, f, d in self.watcher.pushed if s is source and d == direction and isinstance(f, kind)]
+        return [
+            f for s, f, d in self.watcher.pushed if s is source and d == direction and isinstance(f, kind)
+        ]
 
     async def until_passed(self, kind, count=1, source=None):
         await until(lambda: len(self.passed(kind, source)) >= count)
@@ -104,10 +106,18 @@ class Bot:
 
 @asynccontextmanager
 async def bot(service, *before, **params):
-    """Run `before → service → loudspeaker`; ends by cancelling what did not end by itself."""
-    speaker, watcher = Loudspeaker(**params), Watcher()
+    """Run `before → service → loudspeaker`."""
+    speaker = Loudspeaker(**params)
+    async with playing(Pipeline([*before, service, speaker]), service, speaker) as running:
+        yield running
+
+
+@asynccontextmanager
+async def playing(pipeline, service, speaker):
+    """Run a pipeline; ends by cancelling what did not end by itself."""
+    watcher = Watcher()
     worker = PipelineWorker(
-        Pipeline([*before, service, speaker]),
+        pipeline,
         params=PipelineParams(audio_out_sample_rate=RATE_HZ, enable_metrics=True),
         observers=[watcher],
         cancel_on_idle_timeout=False,

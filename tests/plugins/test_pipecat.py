@@ -118,6 +118,19 @@ async def test_what_no_interruption_may_drop_is_passed_on():
         assert it.passed(TTSTextFrame) == [important]
 
 
+async def test_speech_that_no_interruption_may_drop_is_said_to_its_end():
+    async with running() as (url, _), bot(VisavisVideoService(url=url)) as it:
+        frame = TTSAudioRawFrame(tone(0.6).tobytes(), RATE_HZ, 1, context_id="one")
+        frame.interruptible = False
+        await it.queue(frame, TTSStoppedFrame(context_id="one"))
+        await it.until_passed(TTSAudioRawFrame, 4)
+        await it.queue(InterruptionFrame())
+        await it.until_passed(InterruptionFrame)
+        await asyncio.sleep(0.8)
+    passed = b"".join(f.audio for f in it.passed(TTSAudioRawFrame))
+    assert sounding_s(np.frombuffer(passed, "<i2")) == pytest.approx(0.6, abs=2 * CHUNK_S)
+
+
 async def test_the_avatar_listens_when_the_user_speaks():
     async with running() as (url, host), bot(VisavisVideoService(url=url)) as it:
         await until(lambda: it.speaker.seen)
@@ -168,7 +181,7 @@ async def test_lost_in_mid_sentence_the_rest_is_said_without():
 async def test_lips_and_sound_meet_both_ways(synced, live):
     """The fake mouth opens with loudness, so its opening tells which sound a picture belongs to."""
     pauses = np.zeros(RATE_HZ // 2, np.int16)
-    service = dict(picture="rgb", sync_with_audio=synced)
+    service = {"picture": "rgb", "sync_with_audio": synced}
     async with (
         running() as (url, _),
         bot(VisavisVideoService(url=url, **service), video_out_is_live=live) as it,

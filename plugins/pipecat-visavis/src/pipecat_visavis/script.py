@@ -57,10 +57,8 @@ class Script:
         return self._release(segment)
 
     def interrupt(self) -> list[Frame]:
-        """Drop everything, and return the frames that no interruption may drop."""
-        kept = [item for item in self._items if isinstance(item, Frame) and not item.interruptible]
-        self._items.clear()
-        return kept
+        """Drop everything, and return the frames that no interruption may drop, sound among them."""
+        return [frame for frame in self.drain() if not frame.interruptible]
 
     def drain(self) -> list[Frame]:
         """Return everything in order, speech that was not heard as the frames it came in, and forget it."""
@@ -91,4 +89,6 @@ def _rest(sound: _Sound) -> TTSAudioRawFrame | None:
     if samples == 0:
         return None
     rest = frame.audio[-2 * frame.num_channels * samples :]
-    return TTSAudioRawFrame(rest, frame.sample_rate, frame.num_channels, context_id=frame.context_id)
+    left = TTSAudioRawFrame(rest, frame.sample_rate, frame.num_channels, context_id=frame.context_id)
+    left.interruptible = frame.interruptible
+    return left

@@ -1,4 +1,4 @@
-"""`VisavisVideoService`: takes the voice's sound, gives the avatar's pictures with the sound they belong to."""
+"""`VisavisVideoService`: takes the voice's sound, gives the avatar's pictures with that sound."""
 
 import asyncio
 from typing import Any, Literal
@@ -23,11 +23,10 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.ai_service import AIService
 from pipecat.services.settings import ServiceSettings
-from visavis_client import Avatar, AvatarError, AvatarRefusedError, SegmentFinished, SegmentStarted
-from visavis_client import Frame as AvatarFrame
-
 from pipecat_visavis.pictures import mono, rgb_of
 from pipecat_visavis.script import Script
+from visavis_client import Avatar, AvatarError, AvatarRefusedError, SegmentFinished, SegmentStarted
+from visavis_client import Frame as AvatarFrame
 
 CONNECT_PATIENCE_S = 5.0
 """How long the first words wait for the avatar, before they are said without it."""
@@ -76,7 +75,12 @@ class VisavisVideoService(AIService):
             **kwargs: for `FrameProcessor`.
         """
         super().__init__(settings=settings or ServiceSettings(model=None), **kwargs)
-        self._wish: dict[str, Any] = {"avatar": avatar, "token": token, "picture": picture, "quality": quality}
+        self._wish: dict[str, Any] = {
+            "avatar": avatar,
+            "token": token,
+            "picture": picture,
+            "quality": quality,
+        }
         self._url = url
         self._sync_with_audio = sync_with_audio
         self._avatar: Avatar | None = None
@@ -91,7 +95,7 @@ class VisavisVideoService(AIService):
         self._task: asyncio.Task[None] | None = None
 
     def can_generate_metrics(self) -> bool:
-        """Return True: the time to the first sound with its picture is measured as TTFB."""
+        """Return True: the time to the first sound that has its picture is measured as TTFB."""
         return True
 
     async def start(self, frame: StartFrame) -> None:
@@ -193,7 +197,9 @@ class VisavisVideoService(AIService):
                 await self._go_on_without()
                 if not told:
                     told = True
-                    await self.push_error(f"visavis: {error or 'no answer'}; the voice goes on without", error)
+                    await self.push_error(
+                        f"visavis: {error or 'no answer'}; the voice goes on without", error
+                    )
                 if isinstance(error, AvatarRefusedError) and error.code in HOPELESS:
                     return
             await asyncio.sleep(RETRY_S)
