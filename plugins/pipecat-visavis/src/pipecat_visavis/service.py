@@ -120,7 +120,7 @@ class VisavisVideoService(AIService):
 
     async def cleanup(self) -> None:
         """Leave, if that has not happened. Safe to call twice."""
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]  # Pipecat left the annotation out
         await self._leave()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
