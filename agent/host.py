@@ -3,37 +3,21 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Final, Self
-
-import numpy as np
+from typing import Self
 
 from agent.config import Config
 from agent.conversation import Conversation, Senses
+from agent.faces import Faces
 from agent.faculties import Faculties, load_faculties, warm_up
 from agent.hearing import Hearing
 from agent.history import History
 from agent.persona import opening
-from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.pictures import PictureOf, warped_portrait
 from agent.vad import SpeechDetector
-from engine.admission import Admission, AdmissionRefusedError
-from engine.clock import LoopClock
-from engine.compute import ThreadCompute
 from engine.session import Session
-from models.home import avatars_root
-from models.motion.rules import RuleMotion
-from models.motion.stage import SPEECH_RATE_HZ, Phone
-from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
+from streaming.contract import AvatarCard, Notice, Progress
 
 _log = logging.getLogger(__name__)
-
-_HELLO: Final = (
-    Phone("HH", 0.0, 0.1),
-    Phone("AH", 0.1, 0.2),
-    Phone("L", 0.2, 0.3),
-    Phone("OW", 0.3, 0.6, stress=1),
-)
-_REHEARSED_FRAMES: Final = 25
-"""Enough for the word and the silence around it."""
 
 Report = Callable[[str, float], None]
 
@@ -44,11 +28,8 @@ class ConversationHost:
     def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf = warped_portrait) -> None:
         self._config = config
         self._faculties = faculties
-        self._portraits = Portraits(avatars_root(), config.picture_size, picture_of)
-        self._admission = Admission(config.admission)
-        self._compute = ThreadCompute()
+        self._faces = Faces(config, picture_of)
         self._visits: set[Conversation] = set()
-        self._received = 0
 
     @classmethod
     async def open(cls, config: Config, report: Report = lambda stage, fraction: None) -> Self:
@@ -81,20 +62,20 @@ class ConversationHost:
             def report_avatar(stage: str, fraction: float) -> None:
                 loop.call_soon_threadsafe(report, f"Avatar: {stage}", fraction)
 
-            await self._portraits.make_default(report_avatar)
+            await self._faces.make_default(report_avatar)
         report("Warming up", 0.0)
         await warm_up(self._faculties, self._config)
         report("Warming up", 0.5)
-        await self._rehearse()
+        await self._faces.rehearse()
         report("Ready", 1.0)
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet; see `Host`."""
-        return self._portraits.cards(self._config.avatar)
+        return self._faces.avatars()
 
     async def welcome(self, avatar: str) -> Conversation:
         """Open a visit; see `Host`."""
-        session = await self._admit(avatar)
+        session = await self._faces.lend(avatar)
 
         def left() -> None:
             self._visits.discard(visit)
@@ -107,22 +88,22 @@ class ConversationHost:
 
     async def lend(self, avatar: str) -> Session:
         """Open an avatar without ears and mind; see `Host`."""
-        return await self._admit(avatar)
+        return await self._faces.lend(avatar)
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
-        return self._portraits.make(name, photo)
+        return self._faces.make(name, photo)
 
     def stats(self) -> dict[str, float]:
         """Return how busy the machine is, by name with its unit as suffix."""
-        return {**self._admission.stats(), **self._compute.stats()}
+        return self._faces.stats()
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
         for visit in tuple(self._visits):
             await visit.aclose()
         await self._faculties.aclose()
-        await self._compute.aclose()
+        await self._faces.aclose()
 
     def _senses(self, avatar: str) -> Senses:
         """Return what one visit hears, thinks and speaks with."""
@@ -136,42 +117,3 @@ class ConversationHost:
             History(opening(config.persona, title), config.conversation.history_chars),
             config.persona.apology,
         )
-
-    async def _admit(self, avatar: str) -> Session:
-        """Open a session that takes a place of this machine until it is closed. Raises as `welcome` does."""
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
-        try:
-            self._received += 1
-            session = await self._open_session(avatar, self._received, place.leave)
-            place.frame_cost_s = session.frame_cost_s
-        except BaseException:
-            place.leave()
-            raise
-        return session
-
-    async def _open_session(
-        self, avatar: str, seed: int, on_close: Callable[[], None] = lambda: None
-    ) -> Session:
-        picture = await self._portraits.picture(avatar)
-        return Session(
-            RuleMotion(),
-            picture,
-            clock=LoopClock(),
-            compute=self._compute,
-            config=self._config.session,
-            seed=seed,
-            on_close=on_close,
-        )
-
-    async def _rehearse(self) -> None:
-        """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""
-        session = await self._open_session(self._config.avatar, seed=0)
-        async with session:
-            silence = np.zeros(round(_HELLO[-1].end_s * SPEECH_RATE_HZ), np.int16)
-            session.push_audio(silence, SPEECH_RATE_HZ, _HELLO)
-            session.end_segment()
-            for _ in range(_REHEARSED_FRAMES):
-                await anext(session)
