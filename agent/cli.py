@@ -130,6 +130,29 @@ def serve(
         serve_room(chosen, ready, progress)
 
 
+@app.command("avatar-worker")
+def avatar_worker(
+    livekit_url: Annotated[str | None, typer.Option(help="LiveKit server, e.g. wss://…")] = None,
+    config: ConfigOption = "default",
+    avatar: AvatarOption = None,
+    name: Annotated[str | None, typer.Option(help="Agent name to register under.")] = None,
+) -> None:
+    """Lend this machine's avatars to LiveKit agents. Credentials: LIVEKIT_API_KEY, LIVEKIT_API_SECRET."""
+    from agent.avatar_worker import run_worker
+
+    chosen = _configured(config, avatar)
+    given = {"url": livekit_url, "worker_name": name}
+    livekit = chosen.livekit.model_copy(update={key: value for key, value in given.items() if value})
+    with ExitStack() as until_ready:
+        progress = until_ready.enter_context(progress_bar())
+
+        def ready(capacity: int) -> None:
+            until_ready.close()
+            out.print(f"{capacity} avatars at a time for agents that ask for [bold]{livekit.worker_name}[/]")
+
+        run_worker(chosen.model_copy(update={"livekit": livekit}), ready, progress)
+
+
 @app.command()
 def render(
     text: Annotated[str | None, typer.Option(help="What to say.")] = None,

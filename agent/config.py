@@ -25,6 +25,7 @@ from agent.vad import VadConfig
 from engine.admission import AdmissionConfig
 from engine.config import SessionConfig
 from streaming.config import RoomConfig
+from streaming.livekit.config import LiveKitConfig
 
 MindKind = Literal["local", "echo", "openai"]
 
@@ -35,6 +36,9 @@ ENVIRONMENT: Final = {
     "VISAVIS_LLM_BASE_URL": ("mind", "openai", "base_url"),
     "VISAVIS_LLM_MODEL": ("mind", "openai", "model"),
     "VISAVIS_LLM_API_KEY": ("mind", "openai", "api_key"),
+    "LIVEKIT_URL": ("livekit", "url"),
+    "LIVEKIT_API_KEY": ("livekit", "api_key"),
+    "LIVEKIT_API_SECRET": ("livekit", "api_secret"),
 }
 """Environment variables, and the setting each replaces when it is set and not empty."""
 ICE_ENVIRONMENT: Final = {
@@ -79,6 +83,7 @@ class Config(BaseModel):
     voice: PiperConfig = PiperConfig()
     conversation: ConversationConfig = ConversationConfig()
     persona: PersonaConfig = PersonaConfig()
+    livekit: LiveKitConfig = LiveKitConfig()
 
     def with_mind(self, choice: str) -> "Config":
         """Return a copy that thinks with `choice`: local, echo, openai, or the address of an endpoint.
