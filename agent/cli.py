@@ -109,12 +109,16 @@ def serve(
     avatar: AvatarOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", min=0, max=65535)] = None,
+    livekit_url: Annotated[str | None, typer.Option(help="LiveKit server to visit too, e.g. wss://…")] = None,
+    livekit_room: Annotated[str | None, typer.Option(help="Room to join there.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Open a room and print its link."""
     from agent.serve import serve as serve_room
 
-    chosen = _configured(config, avatar)
+    if livekit_url is not None and livekit_room is None:
+        raise typer.BadParameter("--livekit-url needs --livekit-room")
+    chosen = _with_livekit(_configured(config, avatar), url=livekit_url, room=livekit_room)
     room = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     chosen = chosen.model_copy(update={"room": chosen.room.model_copy(update=room)})
     chosen = chosen.with_mind(mind) if mind else chosen
@@ -140,17 +144,16 @@ def avatar_worker(
     """Lend this machine's avatars to LiveKit agents. Credentials: LIVEKIT_API_KEY, LIVEKIT_API_SECRET."""
     from agent.avatar_worker import run_worker
 
-    chosen = _configured(config, avatar)
-    given = {"url": livekit_url, "worker_name": name}
-    livekit = chosen.livekit.model_copy(update={key: value for key, value in given.items() if value})
+    chosen = _with_livekit(_configured(config, avatar), url=livekit_url, worker_name=name)
     with ExitStack() as until_ready:
         progress = until_ready.enter_context(progress_bar())
 
         def ready(capacity: int) -> None:
             until_ready.close()
-            out.print(f"{capacity} avatars at a time for agents that ask for [bold]{livekit.worker_name}[/]")
+            name = chosen.livekit.worker_name
+            out.print(f"{capacity} avatars at a time for agents that ask for [bold]{name}[/]")
 
-        run_worker(chosen.model_copy(update={"livekit": livekit}), ready, progress)
+        run_worker(chosen, ready, progress)
 
 
 @app.command()
@@ -192,6 +195,12 @@ def _configured(name: str, avatar: str | None) -> "Config":
     if avatar != DEFAULT_NAME:
         load_avatar(avatars_root() / avatar)
     return config.model_copy(update={"avatar": avatar})
+
+
+def _with_livekit(config: "Config", **given: str | None) -> "Config":
+    """Return the settings with what is given of LiveKit's."""
+    update = {key: value for key, value in given.items() if value is not None}
+    return config.model_copy(update={"livekit": config.livekit.model_copy(update=update)})
 
 
 @avatars.command()

@@ -14,6 +14,7 @@ CHUNK_BYTES = 15_000
 DELAY_S = 0.002
 """From one participant to another."""
 AGENT = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+PERSON = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
 
 
 class FakeReader:
@@ -94,6 +95,8 @@ class FakeParticipant:
         self.track_publications = {}
         self._rpc_handlers = {}
         self.calls = []
+        self.texts = []
+        """Topic, text and attributes of what was written."""
 
     def register_rpc_method(self, method, handler):
         self._rpc_handlers[method] = handler
@@ -129,7 +132,21 @@ class FakeParticipant:
         self._room.emit("local_track_published", publication, track)
         for room in self._room.others():
             room.emit("track_published", publication, self)
+            room.emit("track_subscribed", track, publication, self)
         return publication
+
+    async def unpublish_track(self, sid):
+        publication = self.track_publications.pop(sid)
+        for room in self._room.others():
+            room.emit("track_unsubscribed", publication.track, publication, self)
+
+    async def set_attributes(self, attributes):
+        self.attributes.update(attributes)
+
+    async def send_text(self, text, *, topic, attributes=None):
+        self.texts.append((topic, text, attributes))
+        for room in self._room.others():
+            room.read(topic, text, self.identity)
 
 
 class FakeRoom(rtc.EventEmitter):
@@ -161,6 +178,24 @@ class FakeRoom(rtc.EventEmitter):
 
     def unregister_byte_stream_handler(self, topic):
         self._handlers.pop(topic, None)
+
+    def register_text_stream_handler(self, topic, handler):
+        self.register_byte_stream_handler(topic, handler)
+
+    def unregister_text_stream_handler(self, topic):
+        self.unregister_byte_stream_handler(topic)
+
+    def read(self, topic, text, identity):
+        async def read_all():
+            return text
+
+        self.deliver(topic, SimpleNamespace(read_all=read_all), identity)
+
+    def leave(self):
+        self.server.rooms.remove(self)
+        for room in self.server.rooms:
+            room.emit("participant_disconnected", self.local_participant)
+        self.emit("disconnected", "left")
 
     def deliver(self, topic, reader, identity):
         if topic in self._handlers:

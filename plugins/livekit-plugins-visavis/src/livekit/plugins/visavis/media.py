@@ -67,6 +67,7 @@ class Media:
         self._picture = rtc.VideoSource(width, height)
         self._last: rtc.VideoFrame | None = None
         self._unchanged = 0
+        self._sids: list[str] = []
         self.published = False
         """True once both tracks are there; frames sent before are nobody's."""
 
@@ -75,13 +76,22 @@ class Media:
         participant = self._room.local_participant
         audio = rtc.LocalAudioTrack.create_audio_track("avatar_audio", self._sound)
         publication = await participant.publish_track(audio, self._options.audio())
+        self._sids.append(publication.sid)
         try:
             await asyncio.wait_for(publication.wait_for_subscription(), self._options.subscription_timeout_s)
         except TimeoutError:
             logger.warning("nobody takes the avatar's sound yet; its picture is published all the same")
         video = rtc.LocalVideoTrack.create_video_track("avatar_video", self._picture)
-        await participant.publish_track(video, self._options.video())
+        self._sids.append((await participant.publish_track(video, self._options.video())).sid)
         self.published = True
+
+    async def unpublish(self) -> None:
+        """Take both tracks out of a room in which the participant stays. Does nothing once that is left."""
+        self.published = False
+        while self._sids:
+            sid = self._sids.pop()
+            if self._room.isconnected():
+                await self._room.local_participant.unpublish_track(sid)
 
     async def send(self, video: rtc.VideoFrame | None, pcm: bytes) -> None:
         """Send one frame.
