@@ -135,8 +135,8 @@ class FakeParticipant:
             room.emit("track_subscribed", track, publication, self)
         return publication
 
-    async def unpublish_track(self, sid):
-        publication = self.track_publications.pop(sid)
+    async def unpublish_track(self, track_sid):
+        publication = self.track_publications.pop(track_sid)
         for room in self._room.others():
             room.emit("track_unsubscribed", publication.track, publication, self)
 

@@ -24,7 +24,7 @@ from streaming.livekit.worker import media_options, speak_for
 from tests.plugins.agents import AGENT, AVATAR
 from tests.plugins.faces import running
 from tests.plugins.listeners import Listener
-from tests.plugins.livekit_rooms import FakeServer
+from tests.plugins.livekit_rooms import FakeParticipant, FakeReader, FakeRoom, FakeServer, FakeWriter
 from tests.plugins.snippets import snippet
 from tests.plugins.sounds import sounding_s
 from tests.streaming.rooms import until
@@ -205,6 +205,26 @@ async def test_what_we_use_of_the_base_class_is_there():
     assert callable(face._on_connection_state_changed), CHANGED
     assert isinstance(visavis.LocalAudioOutput()._pending_playback_count, int), CHANGED
     assert not visavis.LocalAudioOutput().can_pause, CHANGED
+
+
+@pytest.mark.parametrize(
+    ("fake", "real"),
+    [
+        (FakeRoom, rtc.Room),
+        (FakeParticipant, rtc.LocalParticipant),
+        (FakeReader, rtc.ByteStreamReader),
+        (FakeWriter, rtc.ByteStreamWriter),
+    ],
+)
+def test_the_fakes_have_the_shape_of_the_sdk(fake, real):
+    """What the tests' rooms offer is called as the SDK's would be; `server`, `feed` and the like are their own."""
+    shared = {
+        name for name in vars(fake) if not name.startswith("__") and callable(getattr(real, name, None))
+    }
+    assert len(shared) >= 2, CHANGED
+    for name in shared:
+        ours, theirs = (inspect.signature(getattr(each, name)).parameters for each in (fake, real))
+        assert set(ours) <= set(theirs), f"{real.__name__}.{name}: {CHANGED}"
 
 
 def test_options_have_the_fields_we_set():
