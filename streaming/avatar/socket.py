@@ -43,6 +43,8 @@ OPEN_TIMEOUT_S: Final = 10.0
 FRAMES_WAITING: Final = 3
 """Frames that may wait for the network. Then the session waits, and skips media time as for every late
 consumer, so that a slow client sees the present."""
+MESSAGES_WAITING: Final = 256
+"""Texts that may wait for a client that does not read. Then it is hung up on, so that it costs no memory."""
 MEANT_WRONG, TRY_LATER, BROKE = 1008, 1013, 1011
 """Close codes, RFC 6455 section 7.4.1 and the IANA registry."""
 
@@ -97,8 +99,9 @@ class _Connection:
 
     def __init__(self, socket: WebSocket, session: Session, wish: Open) -> None:
         self._socket, self._session, self._wish = socket, session, wish
-        self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue(MESSAGES_WAITING + FRAMES_WAITING)
         self._places = asyncio.Semaphore(FRAMES_WAITING)
+        self._hung_up = asyncio.Event()
         self._rate_hz: int | None = None
         self._clears = 0
         self._shown: Picture | None = None
@@ -106,7 +109,9 @@ class _Connection:
     async def run(self) -> None:
         """Carry messages both ways until the client leaves."""
         unsubscribe = self._session.subscribe(self._on_segment)
-        work: list[Coroutine[Any, Any, None]] = [self._pump(), self._send(), self._listen()]
+        work: list[Coroutine[Any, Any, object]] = [
+            self._pump(), self._send(), self._listen(), self._hung_up.wait(),
+        ]  # fmt: skip
         tasks = [asyncio.create_task(coroutine) for coroutine in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -119,7 +124,10 @@ class _Connection:
             await asyncio.wait(tasks)
 
     def _on_segment(self, event: SegmentEvent) -> None:
-        self._outbox.put_nowait(segment_text(event))
+        try:
+            self._outbox.put_nowait(segment_text(event))
+        except asyncio.QueueFull:
+            self._hung_up.set()
 
     async def _pump(self) -> None:
         """Encode the session's packets; what a packet's sound starts or ends is told before it."""
@@ -157,9 +165,15 @@ class _Connection:
                 else:
                     self._obey(parse(received["text"]))
             except WireError as error:
-                self._outbox.put_nowait(error_text("bad_message", str(error)))
+                self._complain("bad_message", error)
             except InputFullError as error:
-                self._outbox.put_nowait(error_text("input_full", str(error)))
+                self._complain("input_full", error)
+
+    def _complain(self, code: str, error: Exception) -> None:
+        if self._outbox.qsize() < MESSAGES_WAITING:
+            self._outbox.put_nowait(error_text(code, str(error)))
+        else:
+            self._hung_up.set()
 
     def _hear(self, sound: bytes) -> None:
         if self._rate_hz is None:

@@ -98,8 +98,8 @@ class FakeParticipant:
         self.texts = []
         """Topic, text and attributes of what was written."""
 
-    def register_rpc_method(self, method, handler):
-        self._rpc_handlers[method] = handler
+    def register_rpc_method(self, method_name, handler):
+        self._rpc_handlers[method_name] = handler
 
     def unregister_rpc_method(self, method):
         self._rpc_handlers.pop(method, None)

@@ -12,6 +12,7 @@ from PIL import Image
 from visavis_client import Avatar, AvatarGoneError, AvatarRefusedError
 from visavis_client.avatar import socket_address
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from models.motion.frame import MotionFrame
 from models.picture import BoxPicture, Tier
@@ -185,6 +186,30 @@ async def test_a_token_is_needed_where_one_is_set():
         assert refused.value.code == "token"
         async with await Avatar.open(f"{url}/#token=secret"):
             assert host.lent == 1
+
+
+async def test_pages_of_other_origins_are_refused():
+    async with running() as (url, host):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(socket_address(url)[0], additional_headers={"Origin": "https://evil.example"})
+        assert refused.value.response.status_code == 403
+        assert host.lent == 0
+
+
+async def test_a_client_that_floods_and_never_reads_is_hung_up_on():
+    async with running(FakeHost(size=512)) as (url, host):
+        raw = await connect(socket_address(url)[0], max_queue=1)
+        await raw.send('{"type": "open", "picture": "rgb"}')
+        await raw.recv()
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(_flood(raw), 20)
+        await until(lambda: host.lent == 0)
+        await raw.close()
+
+
+async def _flood(raw):
+    while True:
+        await raw.send("nonsense")
 
 
 async def test_nobody_there_is_told():

@@ -49,6 +49,7 @@ class StreamReceiver(SegmentReceiver):
     def __init__(self, room: rtc.Room, sender_identity: str) -> None:
         super().__init__()
         self._room, self._sender = room, sender_identity
+        # Both hold an entry or two for each segment that the agent begins, and it begins one at a time.
         self._streams: asyncio.Queue[rtc.ByteStreamReader] = asyncio.Queue()
         self._calls: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._cut = asyncio.Event()
