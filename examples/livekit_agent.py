@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
+from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputOptions
 from livekit.plugins import visavis
 
@@ -26,11 +27,11 @@ async def hum(text: str) -> AsyncIterator[rtc.AudioFrame]:
         yield rtc.AudioFrame(pcm.astype(np.int16).tobytes(), RATE_HZ, 1, len(pcm))
 
 
-async def answer(session: AgentSession, event: TextInputEvent) -> None:
+async def answer(session: AgentSession, event: TextInputEvent) -> SpeechHandle:
     """Stand for a mind: say what was written."""
     text = f"You said: {event.text}"
     await session.interrupt()
-    session.say(text, audio=hum(text))
+    return session.say(text, audio=hum(text))
 
 
 async def with_a_face(session: AgentSession, avatar: visavis.AvatarSession, room: rtc.Room) -> None:

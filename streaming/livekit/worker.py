@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 from livekit import rtc
-from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobProcess, JobRequest
+from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobProcess, JobRequest, utils
 from livekit.agents.worker import WorkerPermissions
 from livekit.plugins.visavis import (
     Assignment,
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 FULL: Final = 0.99
 """Load from which LiveKit sends nobody; n avatars of n are a load of 1."""
+
+AGENT_PATIENCE_S: Final = 60.0
+"""Longer than a dispatch takes."""
 
 Lend = Callable[[str | None], Awaitable[Session]]
 """Opens a session of an avatar, None for the default one. Raises `RoomFullError` and `KeyError`."""
@@ -121,8 +124,17 @@ async def take_job(context: JobContext, lend: Lend, options: MediaOptions) -> No
     context.shutdown("the agent left")
 
 
-async def speak_for(room: rtc.Room, agent_identity: str, session: Session, options: MediaOptions) -> None:
-    """Let a session speak for an agent in a room; returns when the agent or the connection is gone."""
+async def speak_for(
+    room: rtc.Room,
+    agent_identity: str,
+    session: Session,
+    options: MediaOptions,
+    patience_s: float = AGENT_PATIENCE_S,
+) -> None:
+    """Let a session speak for an agent in a room; returns when the agent or the connection is gone.
+
+    An agent that does not come within `patience_s` is gone too: it may have left before the worker came.
+    """
     gone = asyncio.Event()
 
     def on_left(participant: rtc.RemoteParticipant) -> None:
@@ -139,7 +151,7 @@ async def speak_for(room: rtc.Room, agent_identity: str, session: Session, optio
     receiver = StreamReceiver(room, agent_identity)
     media = Media(room, width, height, options)
     speaking = asyncio.create_task(AvatarPublisher(session, shown, receiver, media).run())
-    leaving = asyncio.create_task(gone.wait())
+    leaving = asyncio.create_task(_until_gone(room, agent_identity, gone, patience_s))
     try:
         await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
         if speaking.done():
@@ -152,3 +164,12 @@ async def speak_for(room: rtc.Room, agent_identity: str, session: Session, optio
         room.off("disconnected", on_disconnected)
         await receiver.aclose()
         await media.aclose()
+
+
+async def _until_gone(room: rtc.Room, identity: str, gone: asyncio.Event, patience_s: float) -> None:
+    try:
+        await asyncio.wait_for(utils.wait_for_participant(room=room, identity=identity), patience_s)
+    except TimeoutError:
+        logger.warning("the agent %s is not in the room; the avatar leaves", identity)
+        return
+    await gone.wait()

@@ -48,8 +48,9 @@ async def test_the_end_is_told_when_the_last_sound_was_heard(mode):
         for seconds in (0.4, 0.41, 0.43):
             await stage.say(tone(seconds))
             await stage.until_finished(len(stage.finished) + 1)
-            late_s = stage.finished[-1][0] - stage.listener.last_loud_s()
-            assert -0.012 < late_s < 0.06, f"{1000 * late_s:.0f} ms after the last sound"
+            await asyncio.sleep(0.1)
+            early_s = stage.listener.last_loud_s() - stage.finished[-1][0]
+            assert early_s < 0.03, f"{1000 * early_s:.0f} ms before the last sound was heard"
 
 
 @MODES
@@ -64,12 +65,13 @@ async def test_a_clear_leaves_nothing_but_the_fade(mode):
         await stage.until_finished()
         answered_s = stage.finished[0][0] - cleared_s
         started = len(stage.started)
-        await asyncio.sleep(0.3)
-        still_s = sounding_s(stage.listener.sound(since_s=cleared_s + 0.012))
+        await asyncio.sleep(0.5)
         heard_s = sounding_s(stage.listener.sound())
-    assert answered_s < 0.1
-    assert still_s <= FADE_S + 0.002, "what the network had when the clear arrived is not counted"
-    assert stage.ends == [(True, pytest.approx(heard_s, abs=0.05))]
+        assert not np.any(stage.listener.sound(since_s=now_s() - 0.3)), "silence lasts"
+    assert answered_s < 1, "the agent gives up after 2 s"
+    ((interrupted, position_s),) = stage.ends
+    assert interrupted
+    assert position_s - 0.1 < heard_s <= position_s + FADE_S + 0.003, "no more than was told, and the fade"
     assert len(stage.started) == started == 1, "`AvatarRunner` tells of a start after the clear"
 
 
@@ -82,7 +84,7 @@ async def test_an_early_clear_is_answered(mode):
             cleared_s = now_s()
             stage.output.clear_buffer()
             await stage.until_finished(count)
-            assert now_s() - cleared_s < 0.2
+            assert now_s() - cleared_s < 1, "the agent gives up after 2 s"
         await stage.say(tone(0.2))
         await stage.until_finished(4)
         await asyncio.sleep(0.1)
@@ -218,6 +220,7 @@ async def test_no_segment_is_left_without_its_end_when_the_avatar_goes(mode):
     async with mode() as stage:
         await stage.say(tone(2))
         await stage.listener.until_loud()
+        await until(lambda: not stage.publisher._open)
         await stage.publisher._face.aclose()
         await until(lambda: stage.finished)
     assert [interrupted for interrupted, _ in stage.ends] == [True]

@@ -113,6 +113,13 @@ async def test_the_worker_speaks_for_its_agent_until_that_leaves():
     assert host.lent == 0
 
 
+async def test_the_worker_leaves_where_no_agent_comes():
+    host = FakeHost(size=16)
+    async with await host.lend("vera") as session:
+        room, options = FakeServer().join(AVATAR), media_options(LiveKitVideo())
+        await asyncio.wait_for(speak_for(room, AGENT, session, options, patience_s=0.1), 5)
+
+
 def test_jobs_can_be_handed_to_other_processes():
     config = load_config(
         "echo", {"LIVEKIT_URL": "ws://x", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": SECRET}
