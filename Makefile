@@ -56,8 +56,10 @@ $(VENV)/.app: $(VENV)/.models pyproject.toml
 	$(PIP) install -c constraints.txt -e '.[voice,mind]'
 	@touch $@
 
+PLUGINS := visavis-client pipecat-visavis livekit-plugins-visavis
+
 $(VENV)/.test: $(VENV)/.app
-	$(PIP) install -c constraints.txt -e '.[voice,mind,test,check]'
+	$(PIP) install -c constraints.txt $(PLUGINS:%=-e plugins/%) -e '.[voice,mind,test,check,livekit,pipecat]'
 	@touch $@
 
 libraries: $(VENV)/.app

@@ -113,6 +113,8 @@ def serve(
     avatar: AvatarOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.", min=0, max=65535)] = None,
+    livekit_url: Annotated[str | None, typer.Option(help="LiveKit server to visit too, e.g. wss://…")] = None,
+    livekit_room: Annotated[str | None, typer.Option(help="Room to join there.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Record every show to an mp4 file.")] = False,
     push: Annotated[str | None, typer.Option(help="WHIP endpoint to push the show `stage` to.")] = None,
@@ -120,7 +122,10 @@ def serve(
     """Open a room and print its link."""
     from agent.serve import serve as serve_room
 
-    chosen = _configured(config, avatar).with_room(host=host, port=port, record=record or None, push=push)
+    if livekit_url is not None and livekit_room is None:
+        raise typer.BadParameter("--livekit-url needs --livekit-room")
+    chosen = _configured(config, avatar).with_livekit(url=livekit_url, room=livekit_room)
+    chosen = chosen.with_room(host=host, port=port, record=record or None, push=push)
     chosen = chosen.with_mind(mind) if mind else chosen
     with ExitStack() as until_ready:
         progress = until_ready.enter_context(progress_bar())
@@ -132,6 +137,28 @@ def serve(
                 webbrowser.open(link)
 
         serve_room(chosen, ready, progress)
+
+
+@app.command("avatar-worker")
+def avatar_worker(
+    livekit_url: Annotated[str | None, typer.Option(help="LiveKit server, e.g. wss://…")] = None,
+    config: ConfigOption = "default",
+    avatar: AvatarOption = None,
+    name: Annotated[str | None, typer.Option(help="Agent name to register under.")] = None,
+) -> None:
+    """Lend this machine's avatars to LiveKit agents. Credentials: LIVEKIT_API_KEY, LIVEKIT_API_SECRET."""
+    from agent.avatar_worker import run_worker
+
+    chosen = _configured(config, avatar).with_livekit(url=livekit_url, worker_name=name)
+    with ExitStack() as until_ready:
+        progress = until_ready.enter_context(progress_bar())
+
+        def ready(capacity: int) -> None:
+            until_ready.close()
+            name = chosen.livekit.worker_name
+            out.print(f"{capacity} avatars at a time for agents that ask for [bold]{name}[/]")
+
+        run_worker(chosen, ready, progress)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,8 +26,10 @@ from agent.vad import VadConfig
 from engine.admission import AdmissionConfig
 from engine.config import SessionConfig
 from streaming.config import RoomConfig
+from streaming.livekit.config import LiveKitConfig
 
 MindKind = Literal["local", "echo", "openai"]
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 ENVIRONMENT: Final = {
     "VISAVIS_HOST": ("room", "host"),
@@ -37,6 +39,9 @@ ENVIRONMENT: Final = {
     "VISAVIS_LLM_BASE_URL": ("mind", "openai", "base_url"),
     "VISAVIS_LLM_MODEL": ("mind", "openai", "model"),
     "VISAVIS_LLM_API_KEY": ("mind", "openai", "api_key"),
+    "LIVEKIT_URL": ("livekit", "url"),
+    "LIVEKIT_API_KEY": ("livekit", "api_key"),
+    "LIVEKIT_API_SECRET": ("livekit", "api_secret"),
 }
 """Environment variables, and the setting each replaces when it is set and not empty."""
 ICE_ENVIRONMENT: Final = {
@@ -82,6 +87,7 @@ class Config(BaseModel):
     voice: PiperConfig = PiperConfig()
     conversation: ConversationConfig = ConversationConfig()
     persona: PersonaConfig = PersonaConfig()
+    livekit: LiveKitConfig = LiveKitConfig()
 
     def with_mind(self, choice: str) -> "Config":
         """Return a copy that thinks with `choice`: local, echo, openai, or the address of an endpoint.
@@ -116,8 +122,16 @@ class Config(BaseModel):
             if not push.startswith(("http://", "https://")):
                 raise ConfigError(f"the avatar is pushed to an address that begins with http, not {push!r}")
             change["push"] = self.room.push.model_copy(update={"url": push})
-        given = {key: value for key, value in change.items() if value is not None}
-        return self.model_copy(update={"room": self.room.model_copy(update=given)})
+        return self.model_copy(update={"room": _changed(self.room, change)})
+
+    def with_livekit(self, **change: str | None) -> "Config":
+        """Return a copy with other settings of LiveKit; None keeps what is set."""
+        return self.model_copy(update={"livekit": _changed(self.livekit, change)})
+
+
+def _changed(settings: SettingsT, change: Mapping[str, Any]) -> SettingsT:
+    """Return `settings` with what is given of `change`."""
+    return settings.model_copy(update={key: value for key, value in change.items() if value is not None})
 
 
 def presets() -> tuple[str, ...]:

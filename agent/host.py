@@ -3,40 +3,23 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Final, Self
-
-import numpy as np
+from typing import Self
 
 from agent.config import Config
 from agent.conversation import Conversation, Senses
+from agent.faces import FaceModels, Faces
 from agent.faculties import Faculties, load_faculties, warm_up
 from agent.hearing import Hearing
 from agent.history import History
-from agent.motion import open_motion
 from agent.performer import VoicedPerformer
 from agent.persona import opening
-from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.pictures import PictureOf, warped_portrait
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.vad import SpeechDetector
-from engine.admission import Admission, AdmissionRefusedError, Place
-from engine.clock import LoopClock
-from engine.compute import ThreadCompute
-from engine.session import Session
-from models.home import avatars_root
-from models.motion.stage import SPEECH_RATE_HZ, Phone
-from streaming.contract import AvatarCard, Notice, Progress, RoomFullError
+from streaming.contract import AvatarCard, Notice, Progress
 
 _log = logging.getLogger(__name__)
-
-_HELLO: Final = (
-    Phone("HH", 0.0, 0.1),
-    Phone("AH", 0.1, 0.2),
-    Phone("L", 0.2, 0.3),
-    Phone("OW", 0.3, 0.6, stress=1),
-)
-_REHEARSED_FRAMES: Final = 25
-"""Enough for the word and the silence around it."""
 
 Report = Callable[[str, float], None]
 
@@ -47,13 +30,8 @@ class ConversationHost:
     def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf = warped_portrait) -> None:
         self._config = config
         self._faculties = faculties
-        self._portraits = Portraits(avatars_root(), config.picture_size, picture_of)
-        self._admission = Admission(config.admission)
-        self._motion = open_motion(config.motion, config.session.lookahead_ms)
-        self._compute = ThreadCompute()
+        self._faces = Faces(config, FaceModels.load(config, picture_of))
         self._visits: set[Conversation] = set()
-        self._performers: set[VoicedPerformer] = set()
-        self._received = 0
 
     @classmethod
     async def open(cls, config: Config, report: Report = lambda stage, fraction: None) -> Self:
@@ -86,24 +64,23 @@ class ConversationHost:
             def report_avatar(stage: str, fraction: float) -> None:
                 loop.call_soon_threadsafe(report, f"Avatar: {stage}", fraction)
 
-            await self._portraits.make_default(report_avatar)
+            await self._faces.make_default(report_avatar)
         report("Warming up", 0.0)
         await warm_up(self._faculties, self._config)
         report("Warming up", 0.5)
-        await self._rehearse()
+        await self._faces.rehearse()
         report("Ready", 1.0)
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet; see `Host`."""
-        return self._portraits.cards(self._config.avatar)
+        return self._faces.avatars()
 
     async def welcome(self, avatar: str) -> Conversation:
         """Open a visit; see `Host`."""
-        session, place = await self._admit(avatar)
+        session = await self._faces.lend(avatar)
 
         def left() -> None:
             self._visits.discard(visit)
-            place.leave()
 
         visit = Conversation(session, self._senses(avatar), self._config.conversation, left)
         self._visits.add(visit)
@@ -112,20 +89,12 @@ class ConversationHost:
         return visit
 
     async def perform(self, avatar: str) -> VoicedPerformer:
-        """Open a show's avatar; see `Host`."""
-        session, place = await self._admit(avatar)
-
-        def left() -> None:
-            self._performers.discard(performer)
-            place.leave()
-
-        performer = VoicedPerformer(session, self._faculties.voice, left)
-        self._performers.add(performer)
-        return performer
+        """Open an avatar without ears and mind; see `Host`."""
+        return VoicedPerformer(await self._faces.lend(avatar), self._faculties.voice)
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
-        return self._portraits.make(name, photo)
+        return self._faces.make(name, photo)
 
     def mindset(self, avatar: str) -> Mindset:
         """Return what a realtime conversation hears, thinks and speaks with."""
@@ -142,15 +111,14 @@ class ConversationHost:
 
     def stats(self) -> dict[str, float]:
         """Return how busy the machine is, by name with its unit as suffix."""
-        return {**self._admission.stats(), **self._compute.stats()}
+        return self._faces.stats()
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
-        guests: list[Conversation | VoicedPerformer] = [*self._visits, *self._performers]
-        for guest in guests:
-            await guest.aclose()
+        for visit in tuple(self._visits):
+            await visit.aclose()
+        await self._faces.aclose()
         await self._faculties.aclose()
-        await self._compute.aclose()
 
     def _senses(self, avatar: str) -> Senses:
         """Return what one visit hears, thinks and speaks with."""
@@ -166,33 +134,3 @@ class ConversationHost:
 
     def _title(self, avatar: str) -> str:
         return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
-
-    async def _admit(self, avatar: str) -> tuple[Session, Place]:
-        """Open a session with a place of its own. Raises `RoomFullError`, `AvatarNotFoundError`."""
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
-        try:
-            self._received += 1
-            session = await self._open_session(avatar, self._received)
-            place.frame_cost_s = session.frame_cost_s
-        except BaseException:
-            place.leave()
-            raise
-        return session, place
-
-    async def _open_session(self, avatar: str, seed: int) -> Session:
-        picture = await self._portraits.picture(avatar)
-        config, compute = self._config.session, self._compute
-        return Session(self._motion, picture, clock=LoopClock(), compute=compute, config=config, seed=seed)
-
-    async def _rehearse(self) -> None:
-        """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need."""
-        session = await self._open_session(self._config.avatar, seed=0)
-        async with session:
-            silence = np.zeros(round(_HELLO[-1].end_s * SPEECH_RATE_HZ), np.int16)
-            session.push_audio(silence, SPEECH_RATE_HZ, _HELLO)
-            session.end_segment()
-            for _ in range(_REHEARSED_FRAMES):
-                await anext(session)

@@ -1,6 +1,6 @@
-"""The avatar of a show: a session and a voice, without ears and mind."""
+"""An avatar without ears and mind: a session and a voice."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import numpy as np
@@ -19,14 +19,11 @@ class VoicedPerformer:
     Args:
         session: shows the avatar.
         voice: speaks.
-        on_close: told once that the show is over.
     """
 
-    def __init__(self, session: Session, voice: Voice, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, session: Session, voice: Voice) -> None:
         self._session = session
         self._voice = voice
-        self._on_close = on_close
-        self._closed = False
 
     @property
     def session(self) -> Session:
@@ -42,11 +39,7 @@ class VoicedPerformer:
 
     async def aclose(self) -> None:
         """Leave; see `Performer`."""
-        if self._closed:
-            return
-        self._closed = True
         await self._session.aclose()
-        self._on_close()
 
 
 async def spoken(sentence: Sentence, voice: Voice) -> AsyncGenerator[SpeechPiece, None]:

@@ -4,17 +4,19 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 import uvicorn
 import uvloop
 
+from agent.avatar_worker import check as check_livekit
 from agent.config import Config
 from agent.host import ConversationHost, Report
 from agent.realtime.route import RealtimeRoute
 from streaming.config import RoomConfig
+from streaming.contract import Partner
 from streaming.server import room_server, served_port
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ def serve(
         report: told what is being done before that, and the fraction done of it.
 
     Raises:
+        ConfigError: a LiveKit room is configured, and not how to get into it.
         MindError: when there is nobody to think.
         OSError: when the address or port cannot be listened on.
     """
@@ -42,6 +45,8 @@ def serve(
 
 async def serve_room(config: Config, ready: Callable[[str], None], report: Report) -> None:
     """Open a room and keep it until cancelled; everything is closed then."""
+    if config.livekit.room:
+        check_livekit(config)
     # The port comes first: that it is taken should be known before models are loaded.
     with _listen(config.room) as listener:
         async with aclosing(await ConversationHost.open(config, report)) as host:
@@ -50,10 +55,32 @@ async def serve_room(config: Config, ready: Callable[[str], None], report: Repor
             try:
                 await _started(server, serving)
                 ready(link(config.room, served_port(server)))
-                await asyncio.wait([serving])
+                async with _in_livekit(config, host):
+                    await asyncio.wait([serving])
             finally:
                 server.should_exit = True
                 await asyncio.wait([serving])
+
+
+@asynccontextmanager
+async def _in_livekit(config: Config, host: ConversationHost) -> AsyncIterator[None]:
+    """Be in a LiveKit room too, where one is configured."""
+    if not config.livekit.room:
+        yield
+        return
+    from streaming.livekit.lobby import keep_visiting
+
+    async def welcome() -> Partner:
+        return await host.welcome(config.avatar)
+
+    visiting = asyncio.create_task(
+        keep_visiting(config.livekit, welcome, config.room.text_max_chars), name="LiveKit room"
+    )
+    try:
+        yield
+    finally:
+        visiting.cancel()
+        await asyncio.wait([visiting])
 
 
 def link(room: RoomConfig, port: int) -> str:

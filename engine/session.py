@@ -46,6 +46,7 @@ class Session:
         compute: where both stages work; shared with other sessions.
         config: buffers, chunks, pacing.
         seed: makes the person's habits repeatable.
+        on_close: called once when the session is closed, so that who lent something to it takes it back.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Session:
         compute: Compute,
         config: SessionConfig,
         seed: int = 0,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._clock, self._config = clock, config
+        self._clock, self._config, self._on_close = clock, config, on_close
         self._meter = Meter()
         self._speech = SpeechQueue(config.input_limit_s)
         self._timeline = Timeline(self._speech, config)
@@ -206,6 +208,7 @@ class Session:
             self._timeline.drop([])
             self._speech.clear()
             self._maker.progress.set()
+            self._on_close()
         await self._maker.aclose()
 
     def _check_open(self) -> None:

@@ -147,11 +147,11 @@ class SpeechPiece:
 
 
 class Performer(Protocol):
-    """An avatar on a show: it says what it is given, and thinks nothing of its own."""
+    """An avatar that says what it is given, and thinks nothing of its own."""
 
     @property
     def session(self) -> Session:
-        """Where speech goes in and packets come out."""
+        """Where speech goes in and packets come out. Closed, it gives the avatar's place back."""
         ...
 
     def voice(self, text: str) -> AsyncGenerator[SpeechPiece, None]:
@@ -175,7 +175,10 @@ class Host(Protocol):
         ...
 
     async def perform(self, avatar: str) -> Performer:
-        """Open a show's avatar. Raises `RoomFullError` where there is no place, `KeyError` for no avatar."""
+        """Open an avatar that says what it is given; close it to give its place back.
+
+        Raises `RoomFullError` where there is no place, `KeyError` for no such avatar.
+        """
         ...
 
     def stats(self) -> dict[str, float]:

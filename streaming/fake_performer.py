@@ -28,9 +28,10 @@ class FakePerformer:
             clock=LoopClock(),
             compute=InlineCompute(),
             config=SessionConfig(),
+            on_close=self._leave,
         )
         self.closed = False
-        """True after `aclose`."""
+        """True after the session was closed, by whomever."""
 
     @property
     def session(self) -> Session:
@@ -48,5 +49,7 @@ class FakePerformer:
 
     async def aclose(self) -> None:
         """End the session."""
-        self.closed = True
         await self._session.aclose()
+
+    def _leave(self) -> None:
+        self.closed = True

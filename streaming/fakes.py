@@ -249,6 +249,11 @@ class FakeHost:
         self.performers: list[FakePerformer] = []
         """Every performer sent, the closed ones included."""
 
+    @property
+    def present(self) -> int:
+        """How many have not left."""
+        return sum(not guest.closed for guest in self._guests)
+
     def avatars(self) -> list[AvatarCard]:
         """Return Vera and whoever was made since."""
         return list(self._cards)
@@ -261,7 +266,7 @@ class FakeHost:
         return partner
 
     async def perform(self, avatar: str) -> FakePerformer:
-        """Open a show's avatar. Raises `RoomFullError` and `KeyError`."""
+        """Open an avatar that says what it is given. Raises `RoomFullError` and `KeyError`."""
         self._check_place(avatar)
         performer = FakePerformer(self._size)
         self.performers.append(performer)
@@ -269,7 +274,7 @@ class FakeHost:
 
     def stats(self) -> dict[str, float]:
         """Return how many places are taken, and how many there are."""
-        return {"sessions": float(self._present), "sessions_capacity": float(self._places)}
+        return {"sessions": float(self.present), "sessions_capacity": float(self._places)}
 
     async def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Pretend to fit a portrait. Raises `AvatarRejectedError`."""
@@ -293,14 +298,10 @@ class FakeHost:
     def _guests(self) -> list[FakePartner | FakePerformer]:
         return [*self.partners, *self.performers]
 
-    @property
-    def _present(self) -> int:
-        return sum(not guest.closed for guest in self._guests)
-
     def _check_place(self, avatar: str) -> None:
         if avatar not in {card.name for card in self._cards}:
             raise KeyError(avatar)
-        if self._present >= self._places:
+        if self.present >= self._places:
             msg = f"All {self._places} places are taken; try again in a moment."
             raise RoomFullError(msg)
 

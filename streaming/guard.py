@@ -58,7 +58,7 @@ class Guard:
         headers = Headers(scope=scope)
 
         async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 

@@ -54,6 +54,8 @@ ROOM: Final = (
     _counter("shows_opened", "shows_opened", "Shows begun since the room opened."),
     Metric("viewers", "viewers", "Players that watch a show by WHEP."),
     Metric("publishers", "publishers", "Publishers that drive a show by WHIP."),
+    Metric("avatars", "avatars", "Avatars lent to programs by the avatar socket."),
+    _counter("avatars_opened", "avatars_opened", "Avatars lent since the room opened."),
     Metric("push_live", "push_live", "1 while a show is being pushed to a WHIP endpoint."),
     _counter("push_attempts", "push_attempts", "How often a push was begun."),
     Metric("recordings", "recordings", "Recordings that go on."),
@@ -91,7 +93,7 @@ SESSIONS: Final = (
     Metric("picture_p95_ms", "picture_p95_seconds", "Time of a picture, p95; the worst.", scale=1e-3),
     Metric("handout_p95_ms", "handout_p95_seconds", "Lateness of packets, p95; the worst.", scale=1e-3),
 )
-"""Told by visits, shows, viewers and publishers, joined."""
+"""Told by visits, shows, lent avatars, viewers and publishers, joined."""
 
 
 class EndedCounts:

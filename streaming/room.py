@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from models.home import home
 from streaming.api import RoomApi
+from streaming.avatar.socket import AvatarSocket
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.metrics import EndedCounts, Figures, MetricsApi
@@ -37,6 +38,7 @@ class Room:
         self._viewers = Participants(Viewer, self.shows, config, self._ended)
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
         self._speak = SpeakApi(self.shows, config)
+        self._avatars = AvatarSocket(host, self._ended)
         self._recordings = Recordings(Path(config.recordings or home() / "recordings"), self.shows)
         self._push = Push(config.push, self.shows, config)
         if config.record:
@@ -52,6 +54,7 @@ class Room:
             *SignallingApi("/whip", self._publishers, self._config).routes(),
             *SignallingApi("/whep", self._viewers, self._config).routes(),
             *self._speak.routes(),
+            *self._avatars.routes(),
             *self._recordings.routes(),
             *metrics.routes(),
         ]
@@ -79,6 +82,8 @@ class Room:
             "shows_opened": self.shows.opened,
             "viewers": len(self._viewers),
             "publishers": len(self._publishers),
+            "avatars": len(self._avatars),
+            "avatars_opened": self._avatars.opened,
             "push_live": self._push.live,
             "push_attempts": self._push.attempts,
             **self._recordings.stats(),
@@ -87,4 +92,4 @@ class Room:
     def _session_figures(self) -> Iterable[Figures]:
         participants = [*self._viewers.all(), *self._publishers.all()]
         shows = [show.stats() for show in self.shows.all()]
-        return [*self._visits.stats(), *shows, *(one.stats() for one in participants)]
+        return [*self._visits.stats(), *shows, *self._avatars.stats(), *(one.stats() for one in participants)]

@@ -67,6 +67,7 @@ def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: (
     """Return a server that is ready to `await server.serve()`.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
+    WebSockets are not compressed: what travels there is, or is not worth its time.
     """
     return uvicorn.Server(
         uvicorn.Config(
@@ -76,6 +77,7 @@ def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: (
             log_level="warning",
             access_log=False,
             server_header=False,
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
         )
     )

@@ -22,6 +22,10 @@ IMPORTED = {*MAY_IMPORT, "configs"}
 """Top-level names that visavis installs."""
 
 
+PLUGINS = {"visavis_client", "pipecat_visavis", "livekit.plugins.visavis"}
+"""Import names of the packages in `plugins/`. They are installed elsewhere and talk to visavis by network."""
+
+
 @cache
 def own_files() -> tuple[Path, ...]:
     """Return every file that is, or is about to be, under version control."""

@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from tests.house.repository import IMPORTED, MAY_IMPORT, ROOT, imports, python_files, relative, tree
+from tests.house.repository import IMPORTED, MAY_IMPORT, PLUGINS, ROOT, imports, python_files, relative, tree
 
 BUILD_TIME_ONLY = {"anny", "warp"}
 """Modules of the package that bakes the body; what it makes lies in the repository."""
@@ -17,7 +17,7 @@ BUILD_TIME_ONLY = {"anny", "warp"}
 
 def third_party(path) -> set[str]:
     tops = {name.partition(".")[0] for name in imports(ast.walk(tree(path)))}
-    return tops - IMPORTED - set(sys.stdlib_module_names) - {"tests"}
+    return tops - IMPORTED - set(sys.stdlib_module_names) - {"tests"} - PLUGINS
 
 
 def normalised(requirement: str) -> str:
@@ -32,6 +32,16 @@ def test_imports_follow_the_arrows(room):
         for path in python_files(room)
         for name in imports(ast.walk(tree(path)))
         if (top := name.partition(".")[0]) in IMPORTED | {"tests"} and top not in allowed
+    }
+    assert not found
+
+
+def test_plugins_import_nothing_of_ours():
+    found = {
+        f"{relative(path)} imports {name}"
+        for path in python_files("plugins")
+        for name in imports(ast.walk(tree(path)))
+        if name.partition(".")[0] in IMPORTED | {"tests"}
     }
     assert not found
 

@@ -9,13 +9,9 @@ import typer
 
 from agent.cli import app
 from tests.house.repository import MAY_IMPORT, ROOT, own_files, python_files, relative, tree
+from tests.house.snippets import blocks
 
 PAGES = [path for path in own_files() if path.suffix == ".md"]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def blocks(page, *languages):
-    return [body for language, body in BLOCK.findall(page.read_text("utf-8")) if language in languages]
 
 
 def commands(page, program):

@@ -73,6 +73,8 @@ async def check_performer(host: Host) -> None:
     await performer.aclose()
     await pump
     assert host.stats()["sessions"] == taken
+    await (await host.perform(host.avatars()[0].name)).session.aclose()
+    assert host.stats()["sessions"] == taken, "a session that ends leaves its place too"
 
 
 async def _drain(packets) -> None:

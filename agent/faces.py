@@ -1,0 +1,142 @@
+"""The avatars of this machine and the sessions in which they live, without ears or mind."""
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from agent.config import Config
+from agent.motion import open_motion
+from agent.pictures import PictureOf, Portraits, warped_portrait
+from engine.admission import Admission, AdmissionRefusedError
+from engine.clock import LoopClock
+from engine.compute import ThreadCompute
+from engine.session import Session
+from models.home import avatars_root
+from models.motion.stage import SPEECH_RATE_HZ, MotionStage, Phone
+from streaming.contract import AvatarCard, Progress, RoomFullError
+
+_HELLO: Final = (
+    Phone("HH", 0.0, 0.1),
+    Phone("AH", 0.1, 0.2),
+    Phone("L", 0.2, 0.3),
+    Phone("OW", 0.3, 0.6, stress=1),
+)
+_REHEARSED_FRAMES: Final = 25
+"""Enough for the word and the silence around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceModels:
+    """What is loaded once for every session of a process, whatever event loop it lives in."""
+
+    portraits: Portraits
+    motion: MotionStage[Any]
+
+    @classmethod
+    def load(cls, config: Config, picture_of: PictureOf = warped_portrait) -> Self:
+        """Load the motion; portraits follow when they are asked for.
+
+        Args:
+            config: all settings.
+            picture_of: loads one avatar.
+
+        Raises:
+            ValueError: the weights are none of this version.
+            OSError: there is no such file.
+        """
+        portraits = Portraits(avatars_root(), config.picture_size, picture_of)
+        return cls(portraits, open_motion(config.motion, config.session.lookahead_ms))
+
+
+class Faces:
+    """Lends sessions while the machine holds them. Belongs to one event loop.
+
+    Args:
+        config: all settings.
+        models: what moves and draws the avatars; shared.
+    """
+
+    def __init__(self, config: Config, models: FaceModels) -> None:
+        self._config = config
+        self._models = models
+        self._admission = Admission(config.admission)
+        self._compute = ThreadCompute()
+        self._lent: set[Session] = set()
+        self._opened = 0
+
+    def avatars(self) -> list[AvatarCard]:
+        """Return the avatars there are, the configured one first."""
+        return self._models.portraits.cards(self._config.avatar)
+
+    async def lend(self, avatar: str) -> Session:
+        """Open a session that takes a place of this machine until it is closed.
+
+        Raises:
+            RoomFullError: there is no place.
+            KeyError: there is no such avatar.
+        """
+        try:
+            place = self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+
+        def taken_back() -> None:
+            self._lent.discard(session)
+            place.leave()
+
+        try:
+            self._opened += 1
+            session = await self._open(avatar, self._opened, taken_back)
+            place.frame_cost_s = session.frame_cost_s
+        except BaseException:
+            place.leave()
+            raise
+        self._lent.add(session)
+        return session
+
+    def make(self, name: str, photo: bytes) -> AsyncGenerator[Progress, None]:
+        """Make an avatar; see `Portraits.make`."""
+        return self._models.portraits.make(name, photo)
+
+    async def make_default(self, report: Callable[[str, float], None]) -> None:
+        """Make the default avatar when it is missing. `report` may be called from a thread."""
+        await self._models.portraits.make_default(report)
+
+    async def rehearse(self) -> float:
+        """Say "hello" and draw it, which imports, compiles and caches what motion and pictures need.
+
+        Returns:
+            Seconds of one core that a frame cost, the first ones included.
+        """
+        async with await self._open(self._config.avatar, seed=0) as session:
+            silence = np.zeros(round(_HELLO[-1].end_s * SPEECH_RATE_HZ), np.int16)
+            session.push_audio(silence, SPEECH_RATE_HZ, _HELLO)
+            session.end_segment()
+            for _ in range(_REHEARSED_FRAMES):
+                await anext(session)
+            return session.frame_cost_s()
+
+    def stats(self) -> dict[str, float]:
+        """Return how busy the machine is, by name with its unit as suffix."""
+        return {**self._admission.stats(), **self._compute.stats()}
+
+    async def aclose(self) -> None:
+        """End the sessions whose borrowers did not, and the work. Safe to call twice."""
+        for session in tuple(self._lent):
+            await session.aclose()
+        await self._compute.aclose()
+
+    async def _open(self, avatar: str, seed: int, on_close: Callable[[], None] = lambda: None) -> Session:
+        picture = await self._models.portraits.picture(avatar)
+        config, compute = self._config.session, self._compute
+        return Session(
+            self._models.motion,
+            picture,
+            clock=LoopClock(),
+            compute=compute,
+            config=config,
+            seed=seed,
+            on_close=on_close,
+        )
