@@ -101,6 +101,8 @@ class Conversation:
 
     def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
         """Take the visitor's microphone; see `Partner`."""
+        if not self._closed:
+            self._session.hear(pcm, sample_rate_hz)
         self._inbox.put(MicSound(pcm, sample_rate_hz))
 
     def push_text(self, text: str) -> None:

@@ -149,6 +149,22 @@ class Session:
         self._cleared += self._speech.clear()
         self._maker.wake()
 
+    def hear(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
+        """Let the avatar hear the other's voice, as it comes: its motion hears it while it listens.
+
+        Never waits: what is older than `KEPT_SAMPLES` of `engine.ear` goes, and is counted.
+
+        Args:
+            pcm: mono samples.
+            sample_rate_hz: rate of `pcm`.
+
+        Raises:
+            SessionClosedError: after `aclose`.
+            ValueError: when the rate is not positive.
+        """
+        self._check_open()
+        self._timeline.ear.push(pcm, sample_rate_hz)
+
     def attend(self, presence: Presence) -> None:
         """Say what the person does while it does not speak.
 
@@ -176,6 +192,8 @@ class Session:
             "speech_waiting_s": self.waiting_s(),
             "segments_waiting": float(self._speech.depth),
             "planned_frames": float(len(self._timeline)),
+            "ear_depth_ms": self._timeline.ear.depth_ms,
+            "ear_dropped_ms": self._timeline.ear.dropped_ms,
         }
 
     def __aiter__(self) -> AsyncIterator[AVPacket]:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from engine.config import SessionConfig
+from engine.ear import Ear
 from engine.packets import MEDIA_SAMPLES_PER_FRAME
 from engine.soften import Ease
 from engine.speech import SpeechQueue
@@ -78,9 +79,9 @@ def _cues_of(chunk: list[Slot]) -> tuple[Cue, ...]:
     return tuple(Cue(gesture, i / FPS) for i, slot in enumerate(chunk) for gesture in slot.gestures)
 
 
-def _silence() -> SpokenFrame:
-    pcm = np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
-    return SpokenFrame(pcm, np.zeros(SAMPLES_PER_FRAME, np.float32), 0, 0.0)
+def _silence(heard: Float32[np.ndarray, "640"]) -> SpokenFrame:
+    """Return a frame in which the avatar says nothing, with what it hears of the other."""
+    return SpokenFrame(np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16), heard, 0, 0.0)
 
 
 @dataclass(slots=True)
@@ -91,6 +92,8 @@ class Timeline:
     config: SessionConfig
     attended: Presence = Presence.IDLE
     """What the person does while it does not speak."""
+    ear: Ear = field(default_factory=Ear)
+    """The other's voice: the frames in which the avatar listens hold it, no others do."""
     _slots: deque[Slot] = field(default_factory=deque)
     _planned: int = 0
     _eases: deque[Ease] = field(default_factory=deque)
@@ -185,8 +188,16 @@ class Timeline:
         if utterance is not None and (utterance.has_frame or (starved and utterance.has_samples)):
             for gesture in gestures:
                 utterance.insert_cue(Cue(gesture))
+            self.ear.skip()
             return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
-        return Slot(number, self.attended, _silence(), None, starved, ease, gestures)
+        return Slot(number, self.attended, _silence(self._hear()), None, starved, ease, gestures)
+
+    def _hear(self) -> Float32[np.ndarray, "640"]:
+        """Return the frame of the other's voice that belongs to a silent slot."""
+        if self.attended == Presence.LISTENING:
+            return self.ear.take()
+        self.ear.skip()
+        return np.zeros(SAMPLES_PER_FRAME, np.float32)
 
     def _chunk_frames(self, slot: Slot) -> int:
         if slot.utterance is None:

@@ -73,6 +73,9 @@ SESSIONS: Final = (
     _counter("pictures_sent", "pictures_sent", "Pictures handed to an encoder."),
     _counter("pictures_dropped", "pictures_dropped", "Pictures replaced before an encoder took them."),
     _counter("sound_dropped_ms", "sound_dropped_seconds", "Sound that found no place.", 1e-3),
+    _counter(
+        "ear_dropped_ms", "ear_dropped_seconds", "Visitors' voices that came too late to be nodded at.", 1e-3
+    ),
     _counter("published_dropped_ms", "published_dropped_seconds", "Publishers' sound left out.", 1e-3),
     _counter("bad_messages", "bad_messages", "Messages of pages that were none."),
     Metric("tier", "tier", "Quality tier, 0 full to 3 still; the worst."),
