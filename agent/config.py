@@ -20,8 +20,10 @@ from agent.local_mind import LocalMindConfig
 from agent.openai_mind import OpenAIMindConfig
 from agent.persona import PersonaConfig
 from agent.piper_voice import PiperConfig
+from agent.turn_end import TurnEndConfig
 from agent.turns import ConversationConfig
 from agent.vad import VadConfig
+from agent.words import WordsConfig
 from engine.admission import AdmissionConfig
 from engine.config import SessionConfig
 from streaming.config import RoomConfig
@@ -78,6 +80,8 @@ class Config(BaseModel):
     asr: AsrConfig = AsrConfig()
     mind: MindConfig = MindConfig()
     voice: PiperConfig = PiperConfig()
+    turn_end: TurnEndConfig = TurnEndConfig()
+    words: WordsConfig = WordsConfig()
     conversation: ConversationConfig = ConversationConfig()
     persona: PersonaConfig = PersonaConfig()
 

@@ -5,7 +5,7 @@ silence. Either way an utterance is cut at `max_utterance_s`, and nothing else i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -101,6 +101,13 @@ class Hearing:
         events = [event for vad_event in found if (event := self._hear(vad_event)) is not None]
         self._forget()
         return events
+
+    def end_after(self, silence_ms: int | None) -> None:
+        """Let the pause at hand end the turn when it is so long; None stands for `vad.min_silence_ms`.
+
+        A silence that is longer already ends the turn with the next sound. Holds until speech goes on.
+        """
+        self._vad = replace(self._vad, end_after_ms=silence_ms)
 
     def hold(self) -> Sequence[HearingEvent]:
         """Begin an utterance that only `release` ends."""

@@ -17,7 +17,9 @@ from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
+from agent.turn_end import turn_end
 from agent.vad import SpeechDetector
+from agent.words import Words
 from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
@@ -155,12 +157,15 @@ class ConversationHost:
     def _senses(self, avatar: str) -> Senses:
         """Return what one visit hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
+        words = Words(config.words)
         return Senses(
             Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
             shared.asr,
             shared.mind,
             shared.voice,
             History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
+            turn_end(config.turn_end, words),
+            words,
             config.persona.apology,
         )
 

@@ -252,7 +252,8 @@ async def test_a_cough_while_it_thinks_does_not_lose_the_question():
         await room.speak(0.3)
         await room.until("speaking")
         await room.until("listening")
-        assert room.said == [("user", "Really?", False), ("assistant", "Yes.", False)]
+        assert room.said == [("user", "Really?", False), ("assistant", "Late.", False)]
+        assert len(mind.asked) == 1, "it thinks on"
 
 
 async def test_recognition_fails():
