@@ -15,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.asr import AsrConfig
+from agent.echo import EchoConfig
+from agent.fillers import FillersConfig
 from agent.hearing import HearingConfig
 from agent.local_mind import LocalMindConfig
 from agent.openai_mind import OpenAIMindConfig
@@ -77,11 +79,13 @@ class Config(BaseModel):
     admission: AdmissionConfig = AdmissionConfig()
     vad: VadConfig = VadConfig()
     hearing: HearingConfig = HearingConfig()
+    echo: EchoConfig = EchoConfig()
     asr: AsrConfig = AsrConfig()
     mind: MindConfig = MindConfig()
     voice: PiperConfig = PiperConfig()
     turn_end: TurnEndConfig = TurnEndConfig()
     words: WordsConfig = WordsConfig()
+    fillers: FillersConfig = FillersConfig()
     conversation: ConversationConfig = ConversationConfig()
     persona: PersonaConfig = PersonaConfig()
 

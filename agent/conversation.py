@@ -19,6 +19,7 @@ from jaxtyping import Float32, Int16
 
 from agent.asr import Asr, AsrError
 from agent.broken_off import Kept
+from agent.fillers import Fillers
 from agent.hearing import Began, Hearing, HearingEvent, MayBeOver, Utterance, WentOn
 from agent.history import History
 from agent.latency import TurnClock
@@ -50,7 +51,7 @@ CARRY_LIMIT: Final = 28 * SPEECH_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What a conversation hears, thinks and speaks with; shared by all visits but `hearing` and `history`."""
+    """What a conversation hears, thinks and speaks with; `hearing`, `history` and `fillers` are its own."""
 
     hearing: Hearing
     asr: Asr
@@ -59,6 +60,7 @@ class Senses:
     history: History
     turn_end: TurnEnd
     words: Words
+    fillers: Fillers
     apology: str
 
 
@@ -96,9 +98,11 @@ class Conversation:
         self._closed = False
         self._listener = asyncio.create_task(self._listen(), name="listener")
 
-    def packets(self) -> AsyncIterator[AVPacket]:
-        """Yield pictures and sound for ever; see `Partner`."""
-        return aiter(self._session)
+    async def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield pictures and sound for ever; see `Partner`. The ear is told what goes out."""
+        async for packet in self._session:
+            self._senses.hearing.played(packet.pcm)
+            yield packet
 
     def events(self) -> AsyncIterator[RoomEvent]:
         """Yield what the page should know; see `Partner`."""
@@ -312,7 +316,8 @@ class Conversation:
         """Answer aloud, and remember what was heard. Cut off, the answer is kept, in case it can go on."""
         reply = self._reply = Reply(
             number, self._session, thought, self._config.ahead_s,
-            apology=self._senses.apology, tell=self._outbox.put, mark=mark, after=after,
+            apology=self._senses.apology, tell=self._outbox.put, mark=mark,
+            fillers=self._senses.fillers if after is None else None, after=after,
         )  # fmt: skip
         try:
             await reply.give()

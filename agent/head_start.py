@@ -22,6 +22,7 @@ class HeadStart:
         self._pieces: asyncio.Queue[SpokenPiece | VoiceError | None] = asyncio.Queue()
         self.first_sound_s: float | None = None
         """Loop time at which the first sound of the early sentence was there."""
+        self._ready = asyncio.Event()
 
     def begin(self, text: str) -> None:
         """Make `text`, which will be the next that is asked for; not more than once."""
@@ -29,6 +30,11 @@ class HeadStart:
             raise RuntimeError("only one sentence can be begun early")
         self._text = text
         self._task = asyncio.create_task(self._make(text), name="voice ahead")
+
+    async def ready(self) -> None:
+        """Wait until the first sound of the early sentence is there, or it failed; not when none is begun."""
+        if self._task is not None:
+            await self._ready.wait()
 
     async def speak(self, text: str) -> AsyncGenerator[SpokenPiece, None]:
         """Yield the speech of `text`, made early or now; see `Voice`."""
@@ -53,6 +59,8 @@ class HeadStart:
                 async for piece in pieces:
                     self.first_sound_s = self.first_sound_s or self._loop.time()
                     self._pieces.put_nowait(piece)
+                    self._ready.set()
         except VoiceError as error:
             self._pieces.put_nowait(error)
         self._pieces.put_nowait(None)
+        self._ready.set()

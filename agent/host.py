@@ -9,7 +9,9 @@ import numpy as np
 
 from agent.config import Config
 from agent.conversation import Conversation, Senses
+from agent.echo import EchoScorer
 from agent.faculties import Faculties, load_faculties, warm_up
+from agent.fillers import Fillers
 from agent.hearing import Hearing
 from agent.history import History
 from agent.performer import VoicedPerformer
@@ -159,15 +161,24 @@ class ConversationHost:
         config, shared = self._config, self._faculties
         words = Words(config.words)
         return Senses(
-            Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
+            self._hearing(),
             shared.asr,
             shared.mind,
             shared.voice,
             History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
             turn_end(config.turn_end, words),
             words,
+            Fillers(config.fillers),
             config.persona.apology,
         )
+
+    def _hearing(self) -> Hearing:
+        """Return the ear of one visit."""
+        config, scorer = self._config, self._faculties.scorer
+        if not config.echo.guard:
+            return Hearing(SpeechDetector(scorer, config.vad), config.hearing)
+        echo = EchoScorer(scorer, config.echo)
+        return Hearing(SpeechDetector(echo, config.vad), config.hearing, echo)
 
     def _title(self, avatar: str) -> str:
         return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())

@@ -7,9 +7,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from agent.fillers import Fillers
 from agent.mind import MindError
 from agent.speech import Speech, Unheard
 from agent.tags import Sentence
+from agent.tasks import end
 from agent.thought import Thought
 from agent.voice import VoiceError
 from engine.packets import SegmentStarted
@@ -48,6 +50,7 @@ class Reply:
         apology: said when the mind fails.
         tell: takes what the page should know.
         mark: takes the names of stages as they are reached, and when they were, in loop time.
+        fillers: what to say while the mind is slow; None: nothing.
         after: where it goes on, when it was cut off before.
     """
 
@@ -61,6 +64,7 @@ class Reply:
         apology: str,
         tell: Callable[[RoomEvent], None],
         mark: Callable[[str, float], None],
+        fillers: Fillers | None = None,
         after: BrokenOff | None = None,
     ) -> None:
         self._turn = turn
@@ -71,7 +75,10 @@ class Reply:
         self._before = "" if after is None else after.heard
         self._begun = Unheard() if after is None else after.unheard
         self._loop = asyncio.get_running_loop()
+        self._fillers = fillers
         self._speech = Speech(session, thought.voice, ahead_s, self._caption)
+        self._filler: Speech | None = None
+        self._ahead_s = ahead_s
         self._complete = self._failed = False
         self.thought = thought
         """Where the answer comes from."""
@@ -98,6 +105,9 @@ class Reply:
 
     def on_segment(self, event: SegmentEvent) -> bool:
         """Take what the session says; returns whether the answer becomes audible now."""
+        if self._filler is not None and self._filler.finished is None:
+            self._filler.on_segment(event)
+            return False
         self._speech.on_segment(event)
         audible = isinstance(event, SegmentStarted)
         if audible:
@@ -106,12 +116,13 @@ class Reply:
 
     def silence(self) -> None:
         """Fall silent at once; nothing to do once the answer is over."""
-        if self._speech.open:
+        if self._speech.open or (self._filler is not None and self._filler.open):
             self._session.clear()
 
     async def give(self) -> None:
         """Answer aloud; returns after the last sound. Failures are told, never raised."""
         try:
+            await self._bridge()
             await self._speech.go_on(self._begun)
             await self._speak()
         except VoiceError as error:
@@ -121,6 +132,29 @@ class Reply:
         await self._speech.over()
         finished = self._speech.finished
         self._complete = not self._failed and (finished is None or not finished.interrupted)
+
+    async def _bridge(self) -> None:
+        """Say a filler when the mind is slow; it ends with the word at which the answer can be heard.
+
+        It is no part of the answer: captioned until the answer is, and not remembered.
+        """
+        if self._fillers is None:
+            return
+        answer = asyncio.ensure_future(self.thought.audible())
+        try:
+            await asyncio.wait([answer], timeout=self._fillers.after_s or None)
+            text = None if answer.done() else self._fillers.next()
+            if text is None:
+                self._fillers.not_needed()
+                return
+            filler = self._filler = Speech(self._session, self.thought.voice, self._ahead_s, self._caption)
+            await filler.say(Sentence(text), lambda: None)
+            over = asyncio.ensure_future(filler.over())
+            await asyncio.wait([answer, over], return_when=asyncio.FIRST_COMPLETED)
+            await filler.stop()
+            await over
+        finally:
+            await end(answer)
 
     async def _speak(self) -> None:
         """Say the sentences as they come; an apology when the mind fails."""

@@ -15,6 +15,8 @@ from engine.speech import SegmentEvent
 from models.motion.cue import Cue
 from streaming.delivery import END_LEAD_S
 
+WORD_MAX_S: Final = 0.4
+"""Longer than this nobody waits for the end of a word."""
 PIECES_KEPT_S: Final = 2.0
 """Sound is forgotten so long after it was heard; a word that is cut is shorter."""
 
@@ -121,6 +123,15 @@ class Speech:
         if self._pushed_s > 0:
             self._session.end_segment()
             await self._finished
+
+    async def stop(self) -> None:
+        """Fall silent after the word that sounds now; at once when none was heard yet."""
+        if self._started_s is not None and not self._finished.done():
+            played_s = self._loop.time() - self._started_s
+            end_s = next((word.end_s for word in self._words if word.end_s > played_s), played_s)
+            await asyncio.wait([self._finished], timeout=min(end_s - played_s, WORD_MAX_S))
+        if self.open:
+            self._session.clear()
 
     def heard(self) -> str:
         """Return the words that sounded at least by half; all of them when nothing interrupted."""

@@ -64,6 +64,11 @@ class Thought:
         if error is not None:
             raise error
 
+    async def audible(self) -> None:
+        """Wait until the answer can be heard without delay, or will not come."""
+        await self.begun.wait()
+        await self.voice.ready()
+
     def stop(self) -> None:
         """Ask it to end, without waiting for the end."""
         self._task.cancel()

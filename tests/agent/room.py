@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.asr import ScriptedAsr
 from agent.conversation import Conversation, Senses
+from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.history import History
 from agent.mind import Message, ScriptedMind
@@ -104,7 +105,7 @@ class Room:
 
 
 @asynccontextmanager
-async def visit(mind, *, asr=None, voice=None, turn_end=None, **config):
+async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, **config):
     """Open a visit with scripted senses; close it and check that nothing is left."""
     before = asyncio.all_tasks()
     motion = RecordingMotion()
@@ -115,7 +116,8 @@ async def visit(mind, *, asr=None, voice=None, turn_end=None, **config):
     hearing = Hearing(SpeechDetector(LoudnessScorer(), VadConfig()), HearingConfig())
     senses = Senses(
         hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history,
-        turn_end or SilentTurnEnd(), Words(WordsConfig()), APOLOGY,
+        turn_end or SilentTurnEnd(), Words(WordsConfig()),
+        Fillers(fillers or FillersConfig(after_s=0)), APOLOGY,
     )  # fmt: skip
     conversation = Conversation(session, senses, ConversationConfig(**config))
     room = Room(conversation, history, mind, motion)

@@ -81,6 +81,8 @@ def test_a_file_says_only_what_it_changes(tmp_path):
         ("turn_end: {unsure_ms: 2000}", "unsure_ms 2000 is above incomplete_ms 1400"),
         ("turn_end: {kind: magic}", "turn_end.kind: .*'words' or 'silence'.*'magic'"),
         ("words: {backchannels: ['...']}", "words.backchannels: .*every entry must hold a word"),
+        ("fillers: {texts: ['']}", "fillers.texts: .*a few words"),
+        ("echo: {agreement: 2}", "echo.agreement: .*less than 1"),
         ("vad: {pause_ms: 900}", "pause_ms 900 is above min_silence_ms 480"),
         ("- a list", "key: value"),
         ("a: [", "not YAML"),
