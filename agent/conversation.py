@@ -95,6 +95,7 @@ class Conversation:
         self._kept = Kept(config.resume_within_s)
         self._carry = np.zeros(0, np.float32)
         self._unsubscribe = session.subscribe(self._on_segment)
+        self._unwatch = session.watch(self._on_made)
         self._closed = False
         self._listener = asyncio.create_task(self._listen(), name="listener")
 
@@ -154,6 +155,7 @@ class Conversation:
         await self._kept.drop()
         await self._forget_suspicion()
         self._unsubscribe()
+        self._unwatch()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._outbox.close()
@@ -349,6 +351,10 @@ class Conversation:
     def _on_segment(self, event: SegmentEvent) -> None:
         if self._reply is not None and self._reply.on_segment(event):
             self._set_floor(Floor.SPEAKING)
+
+    def _on_made(self, stage: str, segment: int) -> None:
+        if self._reply is not None:
+            self._reply.on_made(stage)
 
     def _set_floor(self, floor: Floor) -> None:
         if self._idle_timer is not None:

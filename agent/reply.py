@@ -21,6 +21,8 @@ from streaming.contract import Caption, Notice, RoomEvent
 
 _log = logging.getLogger(__name__)
 
+MADE: Final = {"motion": "motion_first", "picture": "video_first"}
+"""Stage of a turn, by what the session calls it."""
 WORTH_RESUMING_S: Final = 0.8
 """Who is cut off in its last word or two has said it: what came then was an answer to it."""
 
@@ -113,6 +115,11 @@ class Reply:
         if audible:
             self._mark("audible", self._loop.time())
         return audible
+
+    def on_made(self, stage: str) -> None:
+        """Take what the session says of the first motion and picture; those of a filler are no answer's."""
+        if self._filler is None or self._filler.finished is not None:
+            self._mark(MADE[stage], self._loop.time())
 
     def silence(self) -> None:
         """Fall silent at once; nothing to do once the answer is over."""

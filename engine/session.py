@@ -3,6 +3,7 @@
 Error tree: `SessionClosedError` and `InputFullError` (from `engine.speech`), both `RuntimeError`.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Self
 
@@ -24,6 +25,8 @@ from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
 
 __all__ = ["InputFullError", "SegmentEvent", "Session", "SessionClosedError"]
+
+log = logging.getLogger(__name__)
 
 FRAME_S: Final = 1.0 / FPS
 
@@ -71,7 +74,9 @@ class Session:
             compute=compute,
             config=config,
             seed=seed,
+            on_made=self._tell_made,
         )
+        self._watchers: list[Callable[[str, int], None]] = []
         self._index = 0
         self._begin_s: float | None = None
         self._shown: Picture | None = None
@@ -178,6 +183,22 @@ class Session:
     def subscribe(self, callback: Callable[[SegmentEvent], None]) -> Callable[[], None]:
         """Call `callback` for each start and end of an utterance. Returns how to stop that."""
         return self._speech.subscribe(callback)
+
+    def watch(self, callback: Callable[[str, int], None]) -> Callable[[], None]:
+        """Call `callback` when the first `motion` and the first `picture` of an utterance are made.
+
+        It is given that word and the utterance's number. Returns how to stop that.
+        """
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback) if callback in self._watchers else None
+
+    def _tell_made(self, stage: str, segment: int) -> None:
+        """Tell everyone; a watcher that fails is logged, and never stops the making of frames."""
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(stage, segment)
+            except Exception:
+                log.exception("a watcher failed on the first %s of an utterance", stage)
 
     def frame_cost_s(self) -> float:
         """Return the mean seconds of one core that a frame costs; 0 before any was measured."""

@@ -27,6 +27,7 @@ from streaming.messages import (
 )
 from streaming.microphone import listen
 from streaming.peer import Peer
+from streaming.send_times import SendTimes
 from streaming.tracks import PictureTrack, SoundTrack, TimedPicture
 from streaming.turn_times import VisitTimes
 
@@ -46,7 +47,8 @@ class Visit:
         self._config = config
         self._times = times
         self._pictures = PictureTrack()
-        self._sounds = SoundTrack(config.audio_buffer_ms)
+        self._sent = SendTimes(lambda: asyncio.get_running_loop().time(), self._tell_latency)
+        self._sounds = SoundTrack(config.audio_buffer_ms, self._sent.sent)
         self._channel = EventChannel(self._on_message)
         self._microphone: MediaStreamTrack | None = None
         self._connected = asyncio.Event()
@@ -131,14 +133,22 @@ class Visit:
     def _forward(self, packet: AVPacket) -> None:
         if self._clock is None:
             self._clock = VisitClock(packet.pts_samples)
-        self._sounds.push(packet.pcm, self._clock.sound_pts(packet.pts_samples))
+        sound_pts = self._clock.sound_pts(packet.pts_samples)
+        self._sent.handed(packet.segment, sound_pts)
+        self._sounds.push(packet.pcm, sound_pts)
         self._pictures.push(TimedPicture(packet.picture, self._clock.picture_pts(packet.pts_samples)))
 
     async def _forward_events(self) -> None:
         async for event in self._partner.events():
             if isinstance(event, Latency):
-                self._times.note(event)
-            self._channel.send(encode_event(event))
+                self._tell_latency(event)
+                self._sent.note(event)
+            else:
+                self._channel.send(encode_event(event))
+
+    def _tell_latency(self, latency: Latency) -> None:
+        self._times.note(latency)
+        self._channel.send(encode_event(latency))
 
     async def _report(self) -> None:
         await self._connected.wait()

@@ -7,7 +7,10 @@ const STAGE_WORDS = {
   asr_final: "Speech understood",
   llm_first_token: "First word thought",
   tts_first_pcm: "First sound made",
-  audible: "Heard by you",
+  motion_first: "First movement made",
+  video_first: "First picture drawn",
+  audible: "Handed out",
+  webrtc_first: "Sent to you",
 };
 const TIERS = ["Full", "Warp", "Sparse", "Still"];
 const TURNS_KEPT = 24;
