@@ -4,8 +4,9 @@ A client of aiortc joins a room over the loopback, types, and keeps what it rece
 is kept of the packets that went into the room. Times are media times, by which a receiver plays; both streams
 begin with one packet, so a first frame that was missed shifts them by 40 ms at most.
 
-    lips_after_sound_ms   onset of lips less onset of sound, in what was received
-    av_offset_ms          the same, less what it was in the packets that were sent: what the way added
+    lips_after_sound_ms   onset of lips less onset of sound of each answer, in what was received
+    av_offset_ms          by how much pictures came later than their sound: each received picture is found
+                          among those that were sent, its sound likewise; the median of each answer
 """
 
 import asyncio
@@ -35,6 +36,10 @@ LOUD: Final = 0.01
 """Root mean square of 10 ms from which they are heard."""
 STIRRING: Final = 6.0
 """Lips move when they stir so many times as much as at rest."""
+MATCHED_S: Final = 1.5
+"""Pictures of an answer that are looked for among the sent ones."""
+SEARCHED_S: Final = 0.5
+"""So much earlier or later than its sound."""
 
 
 @dataclass(slots=True)
@@ -181,17 +186,42 @@ async def _until(condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
+def sound_delay_s(sent: Media, got: Media) -> float:
+    """Return by how much the received sound's times exceed those of the same sound when it was sent."""
+    one, other = np.array(sent.loudness), np.array(got.loudness)
+    size = len(one) + len(other)
+    alike = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(one, size)), size)
+    lag = int(np.argmax(alike))
+    return (lag if lag < len(other) else lag - size) * STEP_S + got.sound_s[0] - sent.sound_s[0]
+
+
+def picture_offsets_s(sent: Media, got: Media) -> list[float]:
+    """Return for each answer by how much its received pictures are later than its sound."""
+    delay_s = sound_delay_s(sent, got)
+    sent_s, originals = np.array(sent.picture_s), np.stack(sent.pictures)
+    offsets = []
+    for onset_s in got.onsets_s():
+        late_s = []
+        for at_s, picture in zip(got.picture_s, got.pictures, strict=True):
+            if onset_s < at_s < onset_s + MATCHED_S:
+                near = np.flatnonzero(np.abs(sent_s - (at_s - delay_s)) < SEARCHED_S)
+                likeness = np.abs(originals[near] - picture).mean(axis=(1, 2))
+                late_s.append(at_s - delay_s - sent_s[near[int(np.argmin(likeness))]])
+        if late_s:
+            offsets.append(float(np.median(late_s)))
+    return offsets
+
+
 def figures(sent: Media, got: Media, events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return medians over the answers, the spread of the offset, and how long the sender took."""
-    before, after = sent.lips_after_sound_s(), got.lips_after_sound_s()
-    added = [1000 * (b - a) for a, b in zip(before, after, strict=False) if np.isfinite(a + b)]
+    """Return the median over the answers and the worst of them, and how long the sender took."""
+    offsets = picture_offsets_s(sent, got)
     stages = {event["turn"]: event["stages_ms"] for event in events if event["kind"] == "latency"}
     waits = [s["webrtc_first"] - s["audible"] for s in stages.values() if "webrtc_first" in s]
     return {
-        "av_offset_ms": _quantiles(added),
-        "lips_after_sound_ms": _quantiles([1000 * value for value in after if np.isfinite(value)]),
+        "av_offset_ms": _quantiles([1000 * value for value in offsets]),
+        "lips_after_sound_ms": _quantiles([1000 * v for v in got.lips_after_sound_s() if np.isfinite(v)]),
         "webrtc_first_after_audible_ms": _quantiles(waits),
-        "answers_measured": len(added),
+        "answers": len(offsets),
         "received_fps": round(len(got.pictures) / max(1 / FPS, got.picture_s[-1] - got.picture_s[0]), 1),
     }
 

@@ -88,6 +88,18 @@ SESSIONS: Final = (
     Metric(
         "sound_buffer_ms", "sound_buffer_seconds", "Sound that waits for the network; the most.", scale=1e-3
     ),
+    Metric(
+        "ear_depth_ms",
+        "ear_waiting_seconds",
+        "Voices that wait for the motion; the most.",
+        scale=1e-3,
+    ),
+    Metric(
+        "av_offset_ms",
+        "av_offset_seconds",
+        "Pictures against sound on a page; the worst.",
+        scale=1e-3,
+    ),
     Metric("motion_p95_ms", "motion_p95_seconds", "Time of motion for a frame, p95; the worst.", scale=1e-3),
     Metric("picture_p95_ms", "picture_p95_seconds", "Time of a picture, p95; the worst.", scale=1e-3),
     Metric("handout_p95_ms", "handout_p95_seconds", "Lateness of packets, p95; the worst.", scale=1e-3),

@@ -55,6 +55,7 @@ class Visit:
         self._ended = asyncio.Event()
         self._clock: VisitClock | None = None
         self._bad_messages = 0
+        self._av_offset_ms = 0.0
         self._peer = Peer(
             config,
             self._pictures,
@@ -110,6 +111,7 @@ class Visit:
             "sound_dropped_ms": 20 * self._sounds.dropped,
             "events_dropped": self._channel.dropped,
             "bad_messages": self._bad_messages,
+            "av_offset_ms": abs(self._av_offset_ms),
             "video_target_kbps": encoder.target_bitrate / 1000 if encoder else 0.0,
             "video_encoders": encoder.rebuilds if encoder else 0,
         }
@@ -183,4 +185,6 @@ class Visit:
             case Release():
                 self._partner.release()
             case Ping():
+                if message.av_offset_ms is not None:
+                    self._av_offset_ms = message.av_offset_ms
                 self._channel.send(encode_pong(message))

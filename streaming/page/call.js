@@ -92,7 +92,7 @@ export class Call extends EventTarget {
     this.channel = this.pc.createDataChannel("events");
     this.channel.onopen = () => {
       for (const message of this.unsent.splice(0)) this.send(message);
-      const ping = () => this.send({ type: "ping", sent_ms: performance.now() });
+      const ping = () => this.send({ type: "ping", sent_ms: performance.now(), av_offset_ms: this.avOffsetMs });
       ping();
       this.pings = setInterval(ping, 2000);
     };

@@ -77,6 +77,7 @@ export class LatencyPanel {
       tile("Voice", b.audioKbps?.toFixed(0), "kbit/s"),
       tile("Packet loss", b.lossPercent?.toFixed(1), "%"),
       tile("Playout delay", b.delayMs?.toFixed(0), "ms"),
+      tile("Picture after sound", b.avOffsetMs?.toFixed(0), "ms"),
       tile("Dropped frames", b.dropped?.toFixed(0), ""),
       tile("Quality", "tier" in r ? TIERS[Math.round(r.tier)] ?? r.tier : undefined, ""),
     ];

@@ -207,6 +207,7 @@ async function measure() {
   const read = await probe.read(mine.pc, mine.rttMs);
   if (call !== mine) return;
   facts = { call, microphone, ...read };
+  call.avOffsetMs = read.browser.avOffsetMs;
   if (call.phase === "live") {
     const { rttMs } = facts.browser;
     setStatus(rttMs === undefined ? "Live" : `Live · ${Math.max(1, Math.round(rttMs))} ms`, health(facts.browser));

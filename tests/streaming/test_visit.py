@@ -77,9 +77,12 @@ async def test_stats_and_pongs_arrive():
         open_room(FakeHost(size=64), RoomConfig(stats_interval_s=0.1)) as room,
         visiting(room) as visitor,
     ):
-        await visitor.send(type="ping", sent_ms=12.5)
+        await visitor.send(type="ping", sent_ms=12.5, av_offset_ms=-31.0)
         await until(lambda: {"pong", "stats"} <= {event["kind"] for event in visitor.events})
         stats = next(event["values"] for event in visitor.events if event["kind"] == "stats")
+        await until(
+            lambda: 31 in [e["values"]["av_offset_ms"] for e in visitor.events if e["kind"] == "stats"]
+        )
     assert {"kind": "pong", "sent_ms": 12.5} in visitor.events
     assert {"pictures_dropped", "sound_dropped_ms", "tier", "video_target_kbps"} <= set(stats)
 
