@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.asr import AsrConfig
+from agent.assembly_config import AssemblyConfig
 from agent.hearing import HearingConfig
 from agent.local_mind import LocalMindConfig
 from agent.openai_mind import OpenAIMindConfig
@@ -79,6 +80,7 @@ class Config(BaseModel):
     mind: MindConfig = MindConfig()
     voice: PiperConfig = PiperConfig()
     conversation: ConversationConfig = ConversationConfig()
+    assembly: AssemblyConfig = AssemblyConfig()
     persona: PersonaConfig = PersonaConfig()
 
     def with_mind(self, choice: str) -> "Config":
