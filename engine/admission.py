@@ -84,13 +84,13 @@ class Admission:
         return place
 
     def enter_as_guest(self) -> Place:
-        """Take a guest's place.
+        """Take a guest's place. One for each session is always free: two people are what a gathering is.
 
         Raises:
             AdmissionRefusedError: when the machine has no power left for one.
         """
         left_s = self._budget_s() - len(self.places) * self._frame_cost_s() - self._guest_cost_s()
-        if left_s < self.config.assumed_guest_cost_ms / 1000:
+        if len(self.guests) >= len(self.places) and left_s < self.config.assumed_guest_cost_ms / 1000:
             raise AdmissionRefusedError("This machine cannot serve one more guest: please try again soon.")
         place = Place(self)
         self.guests.add(place)

@@ -87,7 +87,7 @@ export class Together {
   #chip({ name, place }) {
     const face = el("span", { className: "guest-face", textContent: initials(name) });
     face.setAttribute("aria-hidden", "true");
-    const label = el("span", { className: "guest-name", textContent: name === this.me ? `${name} (you)` : name });
+    const label = el("span", { className: "guest-name", textContent: name === this.me ? "You" : name, title: name });
     const item = el("li", { className: "guest" }, face, label, el("span", { className: "visually-hidden guest-says" }));
     item.dataset.name = name;
     item.style.setProperty("--colour", colourOf(place));

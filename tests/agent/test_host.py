@@ -111,9 +111,10 @@ async def test_the_real_company_keeps_the_contract():
 async def test_guests_beyond_the_first_need_power():
     async with aclosing(make(assumed_frame_cost_ms=1.0, assumed_guest_cost_ms=20_000.0)) as host:
         company = await host.gather("ada")
-        company.admit(Guest("Ann"))
+        for name in ("Ann", "Ben"):
+            company.admit(Guest(name))
         with pytest.raises(RoomFullError, match="one more guest"):
-            company.admit(Guest("Ben"))
+            company.admit(Guest("Cid"))
 
 
 async def test_the_mind_knows_that_there_are_several():

@@ -30,11 +30,14 @@ async def _lobby(chromium, room, path="/?room=tea", name="Ann"):
 async def test_names_voices_and_words_of_others_are_shown(chromium):
     host = FakeHost(size=256)
     async with open_room(host) as room, _lobby(chromium, room) as page:
-        assert await page.evaluate("document.querySelector('#room-line').textContent") == "You are the first here"
+        assert (
+            await page.evaluate("document.querySelector('#room-line').textContent")
+            == "You are the first here"
+        )
         await _join(page)
-        await page.wait_for(f"{NAMES_JS}.join() === 'Ann (you)'")
+        await page.wait_for(f"{NAMES_JS}.join() === 'You'")
         async with guest(room, "Ben", Voice(loud_s=4.0)) as ben:
-            await page.wait_for(f"{NAMES_JS}.join() === 'Ben,Ann (you)'")
+            await page.wait_for(f"{NAMES_JS}.join() === 'Ben,You'")
             await page.wait_for("document.querySelector('.guest[data-talking=true]')?.dataset.name === 'Ben'")
             await page.wait_for("document.querySelector('.guest[data-floor=true]')?.dataset.name === 'Ben'")
             await page.screenshot(screenshots() / "together.png")
@@ -47,7 +50,7 @@ async def test_names_voices_and_words_of_others_are_shown(chromium):
             await page.screenshot(screenshots() / "together-words.png")
             texts = await page.evaluate(_WORDS_JS)
         await page.wait_for("document.querySelector('.message.note:last-of-type')")
-        await page.wait_for(f"{NAMES_JS}.join() === 'Ann (you)'")
+        await page.wait_for(f"{NAMES_JS}.join() === 'You'")
         await page.click("#leave")
         await page.wait_for("visavis.phase === 'lobby'")
         assert page.problems == []
@@ -90,7 +93,7 @@ async def test_a_room_is_made_and_its_link_copied(chromium):
         await other.wait_for("document.body.dataset.ready")
         await _join(other)
         await page.wait_for(f"{NAMES_JS}.length === 2")
-        assert sorted(await page.evaluate(NAMES_JS)) == ["Guest (you)", "Guest 2"]
+        assert sorted(await page.evaluate(NAMES_JS)) == ["Guest 2", "You"]
         assert page.problems == other.problems == []
 
 

@@ -83,3 +83,11 @@ def test_guests_cost_little_and_are_counted():
         guest.leave()
     machine.enter()
     assert machine.stats()["guests"] == 0
+
+
+def test_one_guest_a_session_is_always_admitted():
+    machine = admission(assumed_frame_cost_ms=500.0)
+    machine.enter()
+    machine.enter_as_guest()
+    with pytest.raises(AdmissionRefusedError):
+        machine.enter_as_guest()
