@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.asr import AsrConfig
+from agent.assembly_config import AssemblyConfig
 from agent.echo import EchoConfig
 from agent.fillers import FillersConfig
 from agent.hearing import HearingConfig
@@ -87,6 +88,7 @@ class Config(BaseModel):
     words: WordsConfig = WordsConfig()
     fillers: FillersConfig = FillersConfig()
     conversation: ConversationConfig = ConversationConfig()
+    assembly: AssemblyConfig = AssemblyConfig()
     persona: PersonaConfig = PersonaConfig()
 
     def with_mind(self, choice: str) -> "Config":

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Self
 
 import numpy as np
 
+from agent.assembly import Assembly
 from agent.config import Config
 from agent.conversation import Conversation, Senses
 from agent.echo import EchoScorer
@@ -14,6 +15,8 @@ from agent.faculties import Faculties, load_faculties, warm_up
 from agent.fillers import Fillers
 from agent.hearing import Hearing
 from agent.history import History
+from agent.mind import Message
+from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.persona import opening
 from agent.pictures import PictureOf, Portraits, warped_portrait
@@ -57,6 +60,7 @@ class ConversationHost:
         self._compute = ThreadCompute()
         self._visits: set[Conversation] = set()
         self._performers: set[VoicedPerformer] = set()
+        self._assemblies: set[Assembly] = set()
         self._received = 0
 
     @classmethod
@@ -109,7 +113,8 @@ class ConversationHost:
             self._visits.discard(visit)
             place.leave()
 
-        visit = Conversation(session, self._senses(avatar), self._config.conversation, left)
+        history = History(self._opening(avatar), self._config.conversation.history_chars)
+        visit = Conversation(session, self._senses(history), self._config.conversation, left)
         self._visits.add(visit)
         for lack in self._faculties.lacks:
             visit.tell(Notice("warning", lack))
@@ -127,6 +132,26 @@ class ConversationHost:
         self._performers.add(performer)
         return performer
 
+    async def gather(self, avatar: str) -> Assembly:
+        """Open a gathering's avatar; see `Host`."""
+        session, place = await self._admit(avatar)
+        config, shared = self._config, self._faculties
+
+        def left() -> None:
+            self._assemblies.discard(assembly)
+            place.leave()
+
+        minutes = Minutes(self._opening(avatar, company=True), config.conversation.history_chars)
+        assembly = Assembly(
+            session, Conversation(session, self._senses(minutes), config.conversation, left), minutes,
+            VoicedPerformer(session, shared.voice), lambda: SpeechDetector(shared.scorer, config.vad),
+            config.assembly, self._admit_guest,
+        )  # fmt: skip
+        self._assemblies.add(assembly)
+        for lack in shared.lacks:
+            assembly.tell(Notice("warning", lack))
+        return assembly
+
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
         return self._portraits.make(name, photo)
@@ -139,7 +164,7 @@ class ConversationHost:
             shared.asr,
             shared.mind,
             shared.voice,
-            opening(config.persona, self._title(avatar)),
+            self._opening(avatar),
             config.conversation.history_chars,
             config.conversation.ahead_s,
         )
@@ -150,14 +175,16 @@ class ConversationHost:
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
-        guests: list[Conversation | VoicedPerformer] = [*self._visits, *self._performers]
+        guests: list[Conversation | VoicedPerformer | Assembly] = [
+            *self._visits, *self._performers, *self._assemblies
+        ]  # fmt: skip
         for guest in guests:
             await guest.aclose()
         await self._faculties.aclose()
         await self._compute.aclose()
 
-    def _senses(self, avatar: str) -> Senses:
-        """Return what one visit hears, thinks and speaks with."""
+    def _senses(self, history: History) -> Senses:
+        """Return what one conversation hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
         words = Words(config.words)
         return Senses(
@@ -165,7 +192,7 @@ class ConversationHost:
             shared.asr,
             shared.mind,
             shared.voice,
-            History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
+            history,
             turn_end(config.turn_end, words),
             words,
             Fillers(config.fillers),
@@ -180,8 +207,18 @@ class ConversationHost:
         echo = EchoScorer(scorer, config.echo)
         return Hearing(SpeechDetector(echo, config.vad), config.hearing, echo)
 
+    def _opening(self, avatar: str, *, company: bool = False) -> Sequence[Message]:
+        return opening(self._config.persona, self._title(avatar), company=company)
+
     def _title(self, avatar: str) -> str:
         return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
+
+    def _admit_guest(self) -> Callable[[], None]:
+        """Take a guest's place; returns how to give it back. Raises `RoomFullError`."""
+        try:
+            return self._admission.enter_as_guest().leave
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
 
     async def _admit(self, avatar: str) -> tuple[Session, Place]:
         """Open a session with a place of its own. Raises `RoomFullError`, `AvatarNotFoundError`."""

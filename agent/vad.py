@@ -174,6 +174,11 @@ class SpeechDetector(Generic[StateT]):
         self._scorer = scorer
         self._config = config
 
+    @property
+    def min_silence_s(self) -> float:
+        """Silence that ends speech."""
+        return self._config.min_silence_ms / 1000
+
     def init_state(self) -> DetectorState[StateT]:
         """Return the state before the first sample."""
         return DetectorState(self._scorer.init_state())

@@ -21,6 +21,7 @@ from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
 from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import Look
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
 
@@ -179,6 +180,10 @@ class Session:
         if presence == Presence.SPEAKING:
             raise ValueError("attend() takes IDLE, LISTENING or THINKING; the avatar speaks when audio comes")
         self._timeline.attended = presence
+
+    def look(self, look: Look) -> None:
+        """Say where the one sits whom the person attends to, from the next planned frame on."""
+        self._timeline.looked = look
 
     def subscribe(self, callback: Callable[[SegmentEvent], None]) -> Callable[[], None]:
         """Call `callback` for each start and end of an utterance. Returns how to stop that."""

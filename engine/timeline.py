@@ -20,6 +20,7 @@ from engine.speech import SpeechQueue
 from engine.utterance import SpokenFrame, Utterance
 from models.motion.cue import Cue, Gesture
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import AHEAD, Look
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Presence, SpeechChunk
 from models.picture import Picture, Tier
 
@@ -42,6 +43,8 @@ class Slot:
     ease: Ease | None = None
     gestures: tuple[Gesture, ...] = ()
     """What begins in this frame, in silence; an utterance knows its own."""
+    look: Look = AHEAD
+    """At whom."""
     moving: bool = False
     """Whether its motion is being made, or is made."""
     motion: MotionFrame | None = None
@@ -62,11 +65,13 @@ class Slot:
 
 
 def _run_of(slots: list[Slot]) -> list[Slot]:
-    """Return the slots from the first on that one chunk can hold: one presence, one stretch of speech."""
+    """Return the first slots that one chunk can hold: one presence, one look, one stretch of speech."""
     run = slots[:1]
     for slot in slots[1:]:
         gap = run[-1].utterance is not None and run[-1].spoken.samples < MEDIA_SAMPLES_PER_FRAME
         if gap or slot.utterance is not run[-1].utterance or slot.presence != run[-1].presence:
+            break
+        if slot.look != run[-1].look:
             break
         run.append(slot)
     return run
@@ -94,6 +99,8 @@ class Timeline:
     """What the person does while it does not speak."""
     ear: Ear = field(default_factory=Ear)
     """The other's voice: the frames in which the avatar listens hold it, no others do."""
+    looked: Look = AHEAD
+    """Where the person looks, in slots that are not planned yet."""
     _slots: deque[Slot] = field(default_factory=deque)
     _planned: int = 0
     _eases: deque[Ease] = field(default_factory=deque)
@@ -161,6 +168,7 @@ class Timeline:
             segment_s=first.spoken.start_s,
             phones=first.utterance.phones if first.utterance is not None else None,
             cues=_cues_of(chunk),
+            look=first.look,
         )
 
     def heard_next(self, utterance: Utterance, samples: int) -> Int16[np.ndarray, "known"]:
@@ -189,8 +197,9 @@ class Timeline:
             for gesture in gestures:
                 utterance.insert_cue(Cue(gesture))
             self.ear.skip()
-            return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
-        return Slot(number, self.attended, _silence(self._hear()), None, starved, ease, gestures)
+            spoken = utterance.take()
+            return Slot(number, Presence.SPEAKING, spoken, utterance, starved, ease, look=self.looked)
+        return Slot(number, self.attended, _silence(self._hear()), None, starved, ease, gestures, self.looked)
 
     def _hear(self) -> Float32[np.ndarray, "640"]:
         """Return the frame of the other's voice that belongs to a silent slot."""

@@ -15,6 +15,7 @@ from aiortc.sdp import candidate_from_sdp
 from streaming.config import IceServer, RoomConfig
 
 LOOPBACK: Final = "127.0.0.1"
+_MEDIA: Final = re.compile(r"^m=(\w+)", re.MULTILINE)
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
 
@@ -98,6 +99,11 @@ async def trickle(pc: RTCPeerConnection, fragment: str) -> bool:
     if "a=end-of-candidates" in fragment:
         await pc.addIceCandidate(None)
     return True
+
+
+def offered_kinds(sdp: str) -> list[str]:
+    """Return what an offer's media are, in its order: `audio`, `video`, `application`."""
+    return _MEDIA.findall(sdp)
 
 
 def strip_hidden_candidates(sdp: str) -> str:

@@ -1,24 +1,25 @@
 """One WebRTC connection that sends picture and sound, set up in one round trip."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
 from streaming.channel import EventChannel
 from streaming.config import RoomConfig
-from streaming.encoders import PictureEncoder, VoiceEncoder, install_encoder
+from streaming.encoders import VoiceEncoder, install_encoder
+from streaming.media import Codec, Pictures
 from streaming.negotiation import (
     OfferError,
     accept,
     describe,
     gather,
+    offered_kinds,
     open_connection,
     preferred_codecs,
     trickle,
 )
-from streaming.tracks import PictureTrack, SoundTrack
+from streaming.tracks import SoundTrack
 
 __all__ = ["OfferError", "Peer"]
 
@@ -29,7 +30,7 @@ class Peer:
     def __init__(
         self,
         config: RoomConfig,
-        pictures: PictureTrack,
+        pictures: Pictures,
         sounds: SoundTrack,
         on_state: Callable[[str], None],
         *,
@@ -38,14 +39,9 @@ class Peer:
     ) -> None:
         self._config = config
         self._pc = open_connection(config)
-        self.encoder: PictureEncoder | None = None
-        """Known once the codec is negotiated."""
-        for track in (sounds, pictures):
-            self._pc.addTrack(track)
-        for transceiver in self._pc.getTransceivers():
-            if on_microphone is None:
-                transceiver.direction = "sendonly"
-            transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, config.video_codec))
+        self._pictures = pictures
+        self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures.track)
+        self._listens = on_microphone is not None
 
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio" and on_microphone is not None:
@@ -70,6 +66,10 @@ class Peer:
         Raises:
             OfferError: the text is no SDP, lacks sound or picture, or shares no codec with the room.
         """
+        # aiortc bundles everything on the transport of the track that was added first, and closes that one
+        # when the offer bundles on another: so they are added in the offer's order.
+        kinds = [*offered_kinds(offer_sdp), "audio", "video"]
+        self._add(sorted(self._tracks, key=lambda track: kinds.index(track.kind)))
         await accept(self._pc, offer_sdp)
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
@@ -82,6 +82,7 @@ class Peer:
 
     async def offer(self) -> str:
         """Return an SDP offer with every candidate in it; `connect` takes the answer. Raises `OfferError`."""
+        self._add(self._tracks)
         await gather(self._pc, relay_only=self._config.relay_only)
         return await describe(self._pc, answers=False)
 
@@ -101,13 +102,20 @@ class Peer:
 
     async def aclose(self) -> None:
         """Close the connection and everything aiortc runs for it. Safe to call twice."""
+        self._pictures.close()
         await self._pc.close()
+
+    def _add(self, tracks: Iterable[MediaStreamTrack]) -> None:
+        for track in tracks:
+            self._pc.addTrack(track)
+        for transceiver in self._pc.getTransceivers():
+            transceiver.direction = "sendrecv" if self._listens else "sendonly"
+            transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, self._config.video_codec))
 
     def _install_encoders(self) -> None:
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
                 install_encoder(transceiver.sender, VoiceEncoder(self._config.audio_kbps))
                 continue
-            name: Literal["VP8", "H264"] = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
-            self.encoder = PictureEncoder(name, self._config.video_bitrate)
-            install_encoder(transceiver.sender, self.encoder)
+            codec: Codec = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
+            self._pictures.install(transceiver.sender, codec)

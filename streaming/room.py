@@ -11,6 +11,7 @@ from models.home import home
 from streaming.api import RoomApi
 from streaming.config import RoomConfig
 from streaming.contract import Host
+from streaming.gathering import Gatherings
 from streaming.metrics import EndedCounts, Figures, MetricsApi
 from streaming.participants import Participants
 from streaming.publisher import Publisher
@@ -32,12 +33,14 @@ class Room:
         self._config = config
         self._ended = EndedCounts()
         self._times = TurnTimes()
-        self._visits = Visits(host, config, self._times, self._ended)
         self.shows = Shows(host, self._ended)
+        self._gatherings = Gatherings(host, self.shows, config, self._ended)
+        self._visits = Visits(host, self._gatherings, config, self._times, self._ended)
         self._viewers = Participants(Viewer, self.shows, config, self._ended)
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
         self._speak = SpeakApi(self.shows, config)
         self._recordings = Recordings(Path(config.recordings or home() / "recordings"), self.shows)
+        self._push = Push(config.push, self.shows, config)
         if config.record:
             self.shows.on_begin = self._recordings.record
 
@@ -47,7 +50,7 @@ class Room:
             self._host.stats, self._room_figures, self._session_figures, self._ended, self._times
         )
         return [
-            *RoomApi(self._host, self._config, self._visits).routes(),
+            *RoomApi(self._host, self._config, self._visits, self._gatherings).routes(),
             *SignallingApi("/whip", self._publishers, self._config).routes(),
             *SignallingApi("/whep", self._viewers, self._config).routes(),
             *self._speak.routes(),
@@ -58,30 +61,40 @@ class Room:
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Push what is to be pushed; at the end, end everything."""
-        push = Push(self._config.push, self.shows, self._config)
-        pushing = [asyncio.create_task(push.run(), name="push")] if self._config.push.url else []
+        wanted = bool(self._config.push.url)
+        pushing = [asyncio.create_task(self._push.run(), name="push")] if wanted else []
         try:
             yield
         finally:
             for task in pushing:
                 task.cancel()
                 await asyncio.wait([task])
-            parts = (self._visits, self._speak, self._viewers, self._publishers, self._recordings, self.shows)
-            for part in parts:
+            for part in (
+                self._visits, self._gatherings, self._speak, self._viewers, self._publishers,
+                self._recordings, self.shows,
+            ):  # fmt: skip
                 await part.aclose()
 
     def _room_figures(self) -> Figures:
         return {
             "visits": len(self._visits),
             "visits_opened": self._visits.opened,
+            "gatherings": len(self._gatherings),
             "shows": len(self.shows),
             "shows_opened": self.shows.opened,
             "viewers": len(self._viewers),
             "publishers": len(self._publishers),
+            "push_live": self._push.live,
+            "push_attempts": self._push.attempts,
             **self._recordings.stats(),
         }
 
     def _session_figures(self) -> Iterable[Figures]:
         participants = [*self._viewers.all(), *self._publishers.all()]
         shows = [show.stats() for show in self.shows.all()]
-        return [*self._visits.stats(), *shows, *(one.stats() for one in participants)]
+        return [
+            *self._visits.stats(),
+            *self._gatherings.stats(),
+            *shows,
+            *(one.stats() for one in participants),
+        ]

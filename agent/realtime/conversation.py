@@ -6,7 +6,6 @@ words that sounded, and the client is told where.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,12 +35,11 @@ from agent.realtime.events import (
     SessionUpdate,
 )
 from agent.realtime.items import Item, Items, new_id
+from agent.realtime.playback import Playback
 from agent.realtime.response import Response
 from agent.realtime.settings import Settings
 from agent.voice import Voice
-from engine.packets import SegmentStarted
 from engine.session import Session, SessionClosedError
-from engine.speech import SegmentEvent
 from models.motion.stage import SPEECH_RATE_HZ, Presence
 
 _log = logging.getLogger(__name__)
@@ -88,9 +86,9 @@ class RealtimeConversation:
         self._answering: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
         """Waits for the words of a turn, to answer it."""
-        self._playing: deque[Response] = deque()
+        self._playback = Playback(tell)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._unsubscribe = session.subscribe(self._on_segment)
+        self._unsubscribe = session.subscribe(self._playback.on_segment)
         session.attend(Presence.LISTENING)
         tell("session.created", session=self._settings.described(model))
 
@@ -211,7 +209,7 @@ class RealtimeConversation:
         )  # fmt: skip
         self._response = response
         if settings.modality == "audio":
-            self._playing.append(response)
+            self._playback.expect(response)
         self._answering = self._begin(self._answer(response, settings))
 
     async def _answer(self, response: Response, settings: Settings) -> None:
@@ -221,8 +219,7 @@ class RealtimeConversation:
             await response.give(lambda: self._messages(settings))
         finally:
             self._response = None
-            if not response.sounded and response in self._playing:
-                self._playing.remove(response)
+            self._playback.made(response)
             self._session.attend(Presence.LISTENING)
 
     def _messages(self, settings: Settings) -> Sequence[Message]:
@@ -247,10 +244,9 @@ class RealtimeConversation:
         item = self._items.get(event.item_id)
         if item.role != "assistant" or not item.spoken:
             raise EventError("item_not_truncatable", "only what the avatar said can be truncated")
-        if any(response.item is item for response in self._playing):
+        if self._playback.holds(item):
             await self._silence("client_cancelled")
-        item.truncate(event.audio_end_ms / 1000)
-        self._tell_truncated(item, event.audio_end_ms)
+        self._playback.truncate(item, event.audio_end_ms)
 
     async def _silence(self, reason: str) -> None:
         """Fall silent now, and give up the response that is being made."""
@@ -264,25 +260,6 @@ class RealtimeConversation:
         if answering is not None and not answering.done():
             answering.cancel()
             await asyncio.wait([answering])
-
-    def _on_segment(self, event: SegmentEvent) -> None:
-        """Follow what is heard: utterances come in the order of their responses."""
-        if not self._playing:
-            return
-        if isinstance(event, SegmentStarted):
-            self._tell("output_audio_buffer.started", response_id=self._playing[0].id)
-            return
-        response = self._playing.popleft()
-        if not event.interrupted:
-            self._tell("output_audio_buffer.stopped", response_id=response.id)
-            return
-        self._tell("output_audio_buffer.cleared", response_id=response.id)
-        if response.item is not None:
-            response.item.truncate(event.played_s)
-            self._tell_truncated(response.item, round(1000 * event.played_s))
-
-    def _tell_truncated(self, item: Item, audio_end_ms: int) -> None:
-        self._tell("conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=audio_end_ms)
 
     def _add(self, item: Item, after: str | None = None, *, done: bool = False) -> None:
         before = self._items.add(item, after)

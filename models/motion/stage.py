@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import AHEAD, Look
 
 SPEECH_RATE_HZ: Final = 16_000
 SAMPLES_PER_FRAME: Final = SPEECH_RATE_HZ // FPS
@@ -56,6 +57,8 @@ class SpeechChunk:
     cues: tuple[Cue, ...] = ()
     """Gestures asked for: of an utterance all known so far, in order, in utterance time; in silence those
     that begin in this chunk, in seconds from its start."""
+    look: Look = AHEAD
+    """Where the one sits whom the person attends to."""
 
     @property
     def frames(self) -> int:

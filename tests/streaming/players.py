@@ -33,9 +33,11 @@ class Player:
     pc: RTCPeerConnection = field(default_factory=connection)
     tracks: dict[str, MediaStreamTrack] = field(default_factory=dict)
     answer: httpx.Response | None = None
+    kinds: tuple[str, ...] = ("audio", "video")
+    """In the order of the offer."""
 
     async def offer(self) -> str:
-        for kind in ("audio", "video"):
+        for kind in self.kinds:
             self.pc.addTransceiver(kind, direction="recvonly")
         self.pc.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
         await self.pc.setLocalDescription(await self.pc.createOffer())

@@ -8,7 +8,7 @@ from tests.streaming.rooms import open_room, until
 
 def pushing_to(room, **changes) -> RoomConfig:
     target = PushConfig(url=f"{room.http.base_url}/whip/far", show="near", **changes)
-    return RoomConfig(push=target)
+    return RoomConfig(push=target, connect_timeout_s=3)
 
 
 async def test_what_is_said_here_is_heard_there():

@@ -24,7 +24,7 @@ async def test_text_is_spoken_and_seen():
         assert answer.json() == {"show": "stage", "state": "queued", "waiting": 1}
         await player.until_mouth_opens()
         sound = [frame for frame in await player.take("audio", 60) if loudness(frame) > 1000]
-    assert abs(pitch_hz(sound) - 220) < 5
+    assert abs(pitch_hz(sound) - 220) < 25
 
 
 async def test_done_is_answered_after_the_last_sound():
@@ -78,7 +78,7 @@ async def test_a_sound_file_is_spoken(kind):
         sound = []
         while len(sound) < 30:
             sound += [f for f in await player.take("audio", 1) if loudness(f) > 1000]
-        assert abs(pitch_hz(sound) - 440) < 5
+        assert abs(pitch_hz(sound) - 440) < 25
         assert (await answer).json()["played_s"] == pytest.approx(1.0, abs=0.08)
 
 

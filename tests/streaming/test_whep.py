@@ -10,7 +10,7 @@ from streaming.config import IceServer, RoomConfig
 from streaming.fakes import FakeHost
 from streaming.show import Show
 from streaming.viewer import Viewer
-from tests.streaming.players import SDP, Player, playing
+from tests.streaming.players import SDP, Player, loudness, mouth_pixels, playing
 from tests.streaming.rooms import open_room, until
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
@@ -24,6 +24,26 @@ async def test_pictures_and_sound_arrive():
     assert np.median(steps) == 3600
     assert set(np.diff([frame.pts for frame in sounds])) == {960}
     assert (pictures[0].width, pictures[0].height) == (64, 64)
+
+
+async def test_lips_and_sound_begin_together_at_the_receiver():
+    async with open_room(FakeHost(size=64)) as room, playing(room.http) as player:
+        await player.take("video", 1)
+        await room.http.post("/v1/speak", json={"show": "stage", "text": "one two three"})
+        pictures, sounds = await asyncio.gather(player.take("video", 60), player.take("audio", 130))
+    lips = next(frame for frame in pictures if mouth_pixels(frame) > 50)
+    sound = next(frame for frame in sounds if loudness(frame) > 1000)
+    assert abs(lips.pts * lips.time_base - sound.pts * sound.time_base) <= 0.045
+
+
+async def test_an_offer_with_the_picture_first_is_answered_too():
+    async with open_room(FakeHost(size=64)) as room:
+        player = Player(room.http, kinds=("video", "audio"))
+        assert (await player.play("/whep/stage")).status_code == 201
+        await player.take("video", 3)
+        await player.take("audio", 3)
+        await player.stop()
+        await player.pc.close()
 
 
 async def test_delete_frees_everything():
