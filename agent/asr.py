@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from jaxtyping import Float32
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.assets import ASSETS, asset_path
 from models.motion.stage import SPEECH_RATE_HZ
@@ -44,8 +44,8 @@ class AsrConfig(BaseModel):
 
     model: str = "whisper_tiny_en"
     """Bundled model's name, a folder with a CTranslate2 model, or a size that faster-whisper can fetch."""
-    language: str | None = "en"
-    """ISO 639-1 code; null detects it."""
+    language: str | None = Field(default="en", pattern=r"^[a-z]{2,3}$")
+    """ISO 639 code, such as en; null detects it."""
     compute_type: str = "int8"
     """CTranslate2's arithmetic: int8, int8_float16, float16, float32."""
     device: str = "cpu"
@@ -57,6 +57,15 @@ class AsrConfig(BaseModel):
     """A passage more probably without speech than this is dropped when it is also unlikely."""
     min_logprob: float = Field(default=-1.0, le=0)
     """Mean log-probability of a token below which a passage is unlikely."""
+
+    @model_validator(mode="after")
+    def _understood(self) -> "AsrConfig":
+        if self.language not in ("en", None) and self.model.endswith(("_en", ".en")):
+            raise ValueError(
+                f"{self.model} understands English alone, and language is {self.language}; "
+                "take a model of many languages: tiny, base, small, medium, or a folder"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +210,19 @@ class WhisperAsr:
 
 
 def _tokenizer(model: Any, language: str | None) -> Any:
-    """Return the tokenizer of a fixed language, or None when the language has to be detected."""
+    """Return the tokenizer of a fixed language, or None when the language has to be detected.
+
+    Raises `AsrError` for a language that Whisper does not know.
+    """
     from faster_whisper.tokenizer import Tokenizer
 
     if language is None:
         return None
-    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+    many = model.model.is_multilingual
+    try:
+        return Tokenizer(model.hf_tokenizer, many, task="transcribe", language=language)
+    except ValueError as error:
+        raise AsrError(f"asr.language: {error}") from error
 
 
 def _load(config: AsrConfig) -> Any:

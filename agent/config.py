@@ -15,14 +15,19 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.asr import AsrConfig
+from agent.assembly_config import AssemblyConfig
+from agent.echo import EchoConfig
+from agent.fillers import FillersConfig
 from agent.hearing import HearingConfig
 from agent.local_mind import LocalMindConfig
 from agent.motion import MotionConfig
 from agent.openai_mind import OpenAIMindConfig
 from agent.persona import PersonaConfig
 from agent.piper_voice import PiperConfig
+from agent.turn_end import TurnEndConfig
 from agent.turns import ConversationConfig
 from agent.vad import VadConfig
+from agent.words import WordsConfig
 from engine.admission import AdmissionConfig
 from engine.config import SessionConfig
 from streaming.config import RoomConfig
@@ -82,10 +87,15 @@ class Config(BaseModel):
     admission: AdmissionConfig = AdmissionConfig()
     vad: VadConfig = VadConfig()
     hearing: HearingConfig = HearingConfig()
+    echo: EchoConfig = EchoConfig()
     asr: AsrConfig = AsrConfig()
     mind: MindConfig = MindConfig()
     voice: PiperConfig = PiperConfig()
+    turn_end: TurnEndConfig = TurnEndConfig()
+    words: WordsConfig = WordsConfig()
+    fillers: FillersConfig = FillersConfig()
     conversation: ConversationConfig = ConversationConfig()
+    assembly: AssemblyConfig = AssemblyConfig()
     persona: PersonaConfig = PersonaConfig()
     livekit: LiveKitConfig = LiveKitConfig()
 

@@ -12,20 +12,27 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from jaxtyping import Int16
+from jaxtyping import Float32, Int16
 
-from agent.asr import Asr, AsrError, Transcript
+from agent.asr import Asr, AsrError
+from agent.broken_off import Kept
+from agent.fillers import Fillers
 from agent.hearing import Began, Hearing, HearingEvent, MayBeOver, Utterance, WentOn
 from agent.history import History
 from agent.latency import TurnClock
 from agent.mailbox import Mailbox
 from agent.mind import Mind
-from agent.reply import Reply
+from agent.reply import BrokenOff, Reply
+from agent.suspicion import Suspicion
+from agent.tasks import end
+from agent.thought import Thought
+from agent.turn_end import TurnEnd
 from agent.turns import ConversationConfig, Floor, Input, KeyDown, KeyUp, MicSound, Turn, Typed
 from agent.voice import Voice
+from agent.words import Words
 from engine.packets import AVPacket
 from engine.session import Session
 from engine.speech import SegmentEvent
@@ -44,13 +51,16 @@ CARRY_LIMIT: Final = 28 * SPEECH_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What a conversation hears, thinks and speaks with; shared by all visits but `hearing` and `history`."""
+    """What a conversation hears, thinks and speaks with; `hearing`, `history` and `fillers` are its own."""
 
     hearing: Hearing
     asr: Asr
     mind: Mind
     voice: Voice
     history: History
+    turn_end: TurnEnd
+    words: Words
+    fillers: Fillers
     apology: str
 
 
@@ -81,15 +91,19 @@ class Conversation:
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
         self._reply: Reply | None = None
-        self._guess: asyncio.Task[Transcript] | None = None
+        self._suspicion: Suspicion | None = None
+        self._kept = Kept(config.resume_within_s)
         self._carry = np.zeros(0, np.float32)
         self._unsubscribe = session.subscribe(self._on_segment)
+        self._unwatch = session.watch(self._on_made)
         self._closed = False
         self._listener = asyncio.create_task(self._listen(), name="listener")
 
-    def packets(self) -> AsyncIterator[AVPacket]:
-        """Yield pictures and sound for ever; see `Partner`."""
-        return aiter(self._session)
+    async def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield pictures and sound for ever; see `Partner`. The ear is told what goes out."""
+        async for packet in self._session:
+            self._senses.hearing.played(packet.pcm)
+            yield packet
 
     def events(self) -> AsyncIterator[RoomEvent]:
         """Yield what the page should know; see `Partner`."""
@@ -101,6 +115,8 @@ class Conversation:
 
     def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
         """Take the visitor's microphone; see `Partner`."""
+        if not self._closed:
+            self._session.hear(pcm, sample_rate_hz)
         self._inbox.put(MicSound(pcm, sample_rate_hz))
 
     def push_text(self, text: str) -> None:
@@ -136,8 +152,10 @@ class Conversation:
         self._listener.cancel()
         await asyncio.wait([self._listener])
         await self._interrupt()
-        await _cancel(self._guess)
+        await self._kept.drop()
+        await self._forget_suspicion()
         self._unsubscribe()
+        self._unwatch()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._outbox.close()
@@ -166,6 +184,8 @@ class Conversation:
                     await self._on_heard(event)
             case Typed():
                 await self._interrupt()
+                await self._kept.drop()
+                await self._forget_suspicion()
                 turn = self._new_turn(item.at_s)
                 self._learn(turn, item.text)
                 self._start(turn)
@@ -175,25 +195,50 @@ class Conversation:
             case Began():
                 await self._interrupt()
                 self._set_floor(Floor.LISTENING)
-            case MayBeOver() if not self._carry.size:
-                await _cancel(self._guess)
-                self._guess = asyncio.create_task(self._senses.asr.transcribe(event.pcm), name="guess")
+            case MayBeOver():
+                await self._suspect(event.pcm)
             case WentOn():
-                await _cancel(self._guess)
-                self._guess = None
+                await self._forget_suspicion()
             case Utterance():
                 await self._on_utterance(event)
 
+    async def _suspect(self, pcm: Float32[np.ndarray, "samples"]) -> None:
+        """Begin in a pause what will be needed if it ends the turn."""
+        await self._forget_suspicion()
+        self._senses.hearing.end_after(self._senses.turn_end.judge(None).silence_ms)
+        self._suspicion = Suspicion(self._senses.asr, self._with_carry(pcm), self._on_words)
+
+    async def _on_words(self, suspicion: Suspicion, text: str) -> None:
+        """Take the words before a pause: they say how long it may be, and what will have to be answered."""
+        if suspicion is not self._suspicion:
+            return
+        patience = self._senses.turn_end.judge(text)
+        self._senses.hearing.end_after(patience.silence_ms)
+        if not text or (self._kept.fresh is not None and self._senses.words.is_backchannel(text)):
+            return
+        await self._kept.drop()
+        if patience.over and suspicion is self._suspicion:
+            messages = self._senses.history.foresee(text)
+            suspicion.thought = Thought(self._senses.mind, self._senses.voice, messages)
+
+    async def _forget_suspicion(self) -> None:
+        suspicion, self._suspicion = self._suspicion, None
+        if suspicion is not None:
+            await suspicion.aclose()
+
+    def _with_carry(self, pcm: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "joined"]:
+        return np.concatenate([self._carry, pcm])[-CARRY_LIMIT:]
+
     async def _on_utterance(self, utterance: Utterance) -> None:
         now_s = self._loop.time()
+        await self._interrupt()  # a typed turn may have come since the visitor began to speak
         turn = self._new_turn(now_s - utterance.silence_s)
-        turn.pcm = np.concatenate([self._carry, utterance.pcm])[-CARRY_LIMIT:]
+        turn.pcm = self._with_carry(utterance.pcm)
         self._carry = np.zeros(0, np.float32)
-        self._mark(turn, "vad_end")
+        self._mark(turn, "vad_end", now_s)
         if utterance.as_paused:
-            turn.guess, self._guess = self._guess, None
-        await _cancel(self._guess)
-        self._guess = None
+            turn.suspicion, self._suspicion = self._suspicion, None
+        await self._forget_suspicion()
         self._start(turn)
 
     def _new_turn(self, user_stop_s: float) -> Turn:
@@ -208,20 +253,32 @@ class Conversation:
     async def _take(self, turn: Turn) -> None:
         """Do everything one turn consists of; leaves the floor to the visitor, whatever happens."""
         try:
-            if await self._understand(turn):
+            if turn.text is None:
+                await self._understand(turn)
+            if (broken := self._kept.take()) is not None:
+                await self._go_on(broken)
+            elif self._senses.history.unanswered:
                 await self._answer(turn)
         except Exception:
             _log.exception("a turn failed")
             self._outbox.put(Notice("error", "Something went wrong while answering. Please try again."))
         self._set_floor(Floor.LISTENING)
 
-    async def _understand(self, turn: Turn) -> bool:
-        """Find out what was said; returns whether there is something to answer."""
-        if turn.text is None:
-            text = await self._recognise(turn)
-            self._mark(turn, "asr_final")
-            self._learn(turn, text)
-        return self._senses.history.unanswered
+    async def _understand(self, turn: Turn) -> None:
+        """Find out what was said. Only what cut the avatar off and is no words lets an answer be kept."""
+        try:
+            text, known_s = await self._recognise(turn)
+        except AsrError as error:
+            _log.warning("recognition failed: %s", error)
+            self._outbox.put(Notice("error", f"I could not understand: {error}"))
+            text, known_s = "", self._loop.time()
+            await self._kept.drop()
+        self._mark(turn, "asr_final", known_s)
+        if self._kept.fresh is not None and (not text or self._senses.words.is_backchannel(text)):
+            turn.text = text
+            return
+        self._learn(turn, text)
+        await self._kept.drop()
 
     def _learn(self, turn: Turn, text: str) -> None:
         """Note the visitor's words, at once, so that no interruption can lose them."""
@@ -230,28 +287,51 @@ class Conversation:
             self._outbox.put(Caption("visitor", turn.number, text, final=True))
             self._senses.history.add_visitor(text)
 
-    async def _recognise(self, turn: Turn) -> str:
-        try:
-            if turn.guess is None:
-                return (await self._senses.asr.transcribe(turn.pcm)).text
-            return (await turn.guess).text
-        except AsrError as error:
-            _log.warning("recognition failed: %s", error)
-            self._outbox.put(Notice("error", f"I could not understand: {error}"))
-            return ""
+    async def _recognise(self, turn: Turn) -> tuple[str, float]:
+        """Return the words of a turn, and when they were known. Raises `AsrError`."""
+        if turn.suspicion is not None:
+            text = await turn.suspicion.words()
+            return text, turn.suspicion.known_s or self._loop.time()
+        return (await self._senses.asr.transcribe(turn.pcm)).text, self._loop.time()
 
     async def _answer(self, turn: Turn) -> None:
-        self._reply = Reply(
-            turn.number, self._session, self._senses.mind, self._senses.voice, self._config.ahead_s,
-            tell=self._outbox.put, mark=lambda stage: self._mark(turn, stage),
+        messages = self._senses.history.messages()
+        thought = None if turn.suspicion is None else turn.suspicion.take_thought()
+        if thought is None or thought.messages != tuple(messages):
+            if thought is not None:
+                await thought.aclose()
+            thought = Thought(self._senses.mind, self._senses.voice, messages)
+        await self._give(turn.number, thought, lambda stage, at_s: self._mark(turn, stage, at_s))
+
+    async def _go_on(self, broken: BrokenOff) -> None:
+        """Go on with an answer that was cut off by nothing; what is heard of it will be one contribution."""
+        self._senses.history.take_back(broken.heard)
+        await self._give(broken.turn, broken.thought, lambda stage, at_s: None, broken)
+
+    async def _give(
+        self,
+        number: int,
+        thought: Thought,
+        mark: Callable[[str, float], None],
+        after: BrokenOff | None = None,
+    ) -> None:
+        """Answer aloud, and remember what was heard. Cut off, the answer is kept, in case it can go on."""
+        reply = self._reply = Reply(
+            number, self._session, thought, self._config.ahead_s,
+            apology=self._senses.apology, tell=self._outbox.put, mark=mark,
+            fillers=self._senses.fillers if after is None else None, after=after,
         )  # fmt: skip
         try:
-            await self._reply.give(self._senses.history.messages(), self._senses.apology)
+            await reply.give()
         finally:
-            reply, self._reply = self._reply, None
+            self._reply = None
             reply.silence()
             self._senses.history.add_avatar(reply.heard, interrupted=reply.interrupted)
-            self._outbox.put(Caption("avatar", turn.number, reply.heard, final=True))
+            self._outbox.put(Caption("avatar", number, reply.heard, final=True))
+            if (broken := reply.broken_off()) is not None:
+                self._kept.keep(broken)
+            else:
+                await thought.aclose()
 
     async def _interrupt(self) -> None:
         """Fall silent now and end the turn; unrecognised words are carried into the next one."""
@@ -262,14 +342,19 @@ class Conversation:
             self._reply.silence()
         if turn.text is None and not task.done():
             self._carry = turn.pcm
-        await _cancel(turn.guess)
-        await _cancel(task)
+        await end(task)
+        if turn.suspicion is not None:
+            await turn.suspicion.aclose()
         # Only now: whoever is cancelled while it waits here leaves the turn to the next who interrupts.
         self._turn = self._turn_task = None
 
     def _on_segment(self, event: SegmentEvent) -> None:
         if self._reply is not None and self._reply.on_segment(event):
             self._set_floor(Floor.SPEAKING)
+
+    def _on_made(self, stage: str, segment: int) -> None:
+        if self._reply is not None:
+            self._reply.on_made(stage)
 
     def _set_floor(self, floor: Floor) -> None:
         if self._idle_timer is not None:
@@ -286,14 +371,7 @@ class Conversation:
         if not self._senses.hearing.begun:
             self._set_floor(Floor.IDLE)
 
-    def _mark(self, turn: Turn, stage: str) -> None:
-        latency = turn.clock.mark(stage, self._loop.time())
+    def _mark(self, turn: Turn, stage: str, at_s: float) -> None:
+        latency = turn.clock.mark(stage, at_s)
         if latency is not None:
             self._outbox.put(latency)
-
-
-async def _cancel(task: asyncio.Task[Any] | None) -> None:
-    """Cancel a task and wait for its end; its result or failure no longer matters."""
-    if task is not None:
-        task.cancel()
-        await asyncio.wait([task])

@@ -96,6 +96,17 @@ class Faces:
         self._lent.add(session)
         return session
 
+    def admit_guest(self) -> Callable[[], None]:
+        """Take a guest's place beside somebody's session; returns how to give it back.
+
+        Raises:
+            RoomFullError: there is no power left for one more.
+        """
+        try:
+            return self._admission.enter_as_guest().leave
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
+
     def make(self, name: str, photo: bytes) -> AsyncGenerator[Progress, None]:
         """Make an avatar; see `Portraits.make`."""
         return self._models.portraits.make(name, photo)

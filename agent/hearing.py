@@ -5,7 +5,7 @@ silence. Either way an utterance is cut at `max_utterance_s`, and nothing else i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,10 @@ import soxr
 from jaxtyping import Float32, Int16
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.echo import EchoScorer
 from agent.vad import SpeechDetector, SpeechEnded, SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
+from engine.packets import MEDIA_RATE_HZ
+from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
 
 _KEEP_AFTER_MS: Final = 100
@@ -64,10 +67,20 @@ HearingEvent = Began | MayBeOver | WentOn | Utterance
 
 
 class Hearing:
-    """Listens to one microphone. `push` sound; events come back."""
+    """Listens to one microphone. `push` sound; events come back.
 
-    def __init__(self, detector: SpeechDetector[Any], config: HearingConfig) -> None:
+    Args:
+        detector: finds speech.
+        config: how much sound belongs to an utterance.
+        echo: the detector's scorer, where it knows the avatar's own voice; it is told what is `played`.
+    """
+
+    def __init__(
+        self, detector: SpeechDetector[Any], config: HearingConfig, echo: EchoScorer[Any] | None = None
+    ) -> None:
         self._detector = detector
+        self._echo = echo
+        self._echo_resampler = StreamResampler(MEDIA_RATE_HZ, SPEECH_RATE_HZ)
         self._vad = detector.init_state()
         self._pre_roll = config.pre_roll_ms * SPEECH_RATE_HZ // 1000
         self._longest = round(config.max_utterance_s * SPEECH_RATE_HZ)
@@ -87,10 +100,12 @@ class Hearing:
         return self._begun
 
     def stats(self) -> dict[str, float]:
-        """Return `hearing_buffer_s`, and `hearing_forgotten_s`: what overlong utterances lost."""
+        """Return `hearing_buffer_s`, `hearing_forgotten_s`: what overlong utterances lost, `echo_windows`."""
+        echo = self._vad.scorer.explained if self._echo is not None else 0
         return {
             "hearing_buffer_s": len(self._sound) / SPEECH_RATE_HZ,
             "hearing_forgotten_s": self._forgotten_s,
+            "echo_windows": float(echo),
         }
 
     def push(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> Sequence[HearingEvent]:
@@ -101,6 +116,19 @@ class Hearing:
         events = [event for vad_event in found if (event := self._hear(vad_event)) is not None]
         self._forget()
         return events
+
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the avatar says, as it goes out, silence too: mono at `MEDIA_RATE_HZ`."""
+        if self._echo is not None:
+            sound = self._echo_resampler.push(to_float(pcm))
+            self._vad = replace(self._vad, scorer=self._echo.play(sound, self._vad.scorer))
+
+    def end_after(self, silence_ms: int | None) -> None:
+        """Let the pause at hand end the turn when it is so long; None stands for `vad.min_silence_ms`.
+
+        A silence that is longer already ends the turn with the next sound. Holds until speech goes on.
+        """
+        self._vad = replace(self._vad, end_after_ms=silence_ms)
 
     def hold(self) -> Sequence[HearingEvent]:
         """Begin an utterance that only `release` ends."""

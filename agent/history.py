@@ -54,6 +54,18 @@ class History:
         self._said.append(Said("user", text))
         self._forget()
 
+    def foresee(self, text: str) -> Sequence[Message]:
+        """Return what `messages` would return if the visitor had said `text`; remembers nothing."""
+        future = History(self._opening, self._limit_chars)
+        future._said = self._said.copy()
+        future.add_visitor(text)
+        return future.messages()
+
+    def take_back(self, text: str) -> None:
+        """Forget that the avatar was cut off after `text`: it goes on, and will be remembered whole."""
+        if self._said and self._said[-1] == Said("assistant", text, interrupted=True):
+            self._said.pop()
+
     def add_avatar(self, text: str, *, interrupted: bool) -> None:
         """Remember what the avatar was heard to say; nothing, when nothing was heard."""
         if text:

@@ -2,21 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
+from agent.assembly import Assembly
 from agent.config import Config
 from agent.conversation import Conversation, Senses
+from agent.echo import EchoScorer
 from agent.faces import FaceModels, Faces
 from agent.faculties import Faculties, load_faculties, warm_up
+from agent.fillers import Fillers
 from agent.hearing import Hearing
 from agent.history import History
+from agent.mind import Message
+from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.persona import opening
 from agent.pictures import PictureOf, warped_portrait
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
+from agent.turn_end import turn_end
 from agent.vad import SpeechDetector
+from agent.words import Words
 from streaming.contract import AvatarCard, Notice, Progress
 
 _log = logging.getLogger(__name__)
@@ -32,6 +39,7 @@ class ConversationHost:
         self._faculties = faculties
         self._faces = Faces(config, FaceModels.load(config, picture_of))
         self._visits: set[Conversation] = set()
+        self._assemblies: set[Assembly] = set()
 
     @classmethod
     async def open(cls, config: Config, report: Report = lambda stage, fraction: None) -> Self:
@@ -82,7 +90,8 @@ class ConversationHost:
         def left() -> None:
             self._visits.discard(visit)
 
-        visit = Conversation(session, self._senses(avatar), self._config.conversation, left)
+        history = History(self._opening(avatar), self._config.conversation.history_chars)
+        visit = Conversation(session, self._senses(history), self._config.conversation, left)
         self._visits.add(visit)
         for lack in self._faculties.lacks:
             visit.tell(Notice("warning", lack))
@@ -91,6 +100,25 @@ class ConversationHost:
     async def perform(self, avatar: str) -> VoicedPerformer:
         """Open an avatar without ears and mind; see `Host`."""
         return VoicedPerformer(await self._faces.lend(avatar), self._faculties.voice)
+
+    async def gather(self, avatar: str) -> Assembly:
+        """Open a gathering's avatar; see `Host`."""
+        session = await self._faces.lend(avatar)
+        config, shared = self._config, self._faculties
+
+        def left() -> None:
+            self._assemblies.discard(assembly)
+
+        minutes = Minutes(self._opening(avatar, company=True), config.conversation.history_chars)
+        assembly = Assembly(
+            session, Conversation(session, self._senses(minutes), config.conversation, left), minutes,
+            VoicedPerformer(session, shared.voice), lambda: SpeechDetector(shared.scorer, config.vad),
+            config.assembly, self._faces.admit_guest,
+        )  # fmt: skip
+        self._assemblies.add(assembly)
+        for lack in shared.lacks:
+            assembly.tell(Notice("warning", lack))
+        return assembly
 
     def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
@@ -104,7 +132,7 @@ class ConversationHost:
             shared.asr,
             shared.mind,
             shared.voice,
-            opening(config.persona, self._title(avatar)),
+            self._opening(avatar),
             config.conversation.history_chars,
             config.conversation.ahead_s,
         )
@@ -115,22 +143,38 @@ class ConversationHost:
 
     async def aclose(self) -> None:
         """End every visit and free what the host holds. Safe to call twice."""
-        for visit in tuple(self._visits):
-            await visit.aclose()
+        guests: list[Conversation | Assembly] = [*self._visits, *self._assemblies]
+        for guest in guests:
+            await guest.aclose()
         await self._faces.aclose()
         await self._faculties.aclose()
 
-    def _senses(self, avatar: str) -> Senses:
-        """Return what one visit hears, thinks and speaks with."""
+    def _senses(self, history: History) -> Senses:
+        """Return what one conversation hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
+        words = Words(config.words)
         return Senses(
-            Hearing(SpeechDetector(shared.scorer, config.vad), config.hearing),
+            self._hearing(),
             shared.asr,
             shared.mind,
             shared.voice,
-            History(opening(config.persona, self._title(avatar)), config.conversation.history_chars),
+            history,
+            turn_end(config.turn_end, words),
+            words,
+            Fillers(config.fillers),
             config.persona.apology,
         )
+
+    def _hearing(self) -> Hearing:
+        """Return the ear of one visit."""
+        config, scorer = self._config, self._faculties.scorer
+        if not config.echo.guard:
+            return Hearing(SpeechDetector(scorer, config.vad), config.hearing)
+        echo = EchoScorer(scorer, config.echo)
+        return Hearing(SpeechDetector(echo, config.vad), config.hearing, echo)
+
+    def _opening(self, avatar: str, *, company: bool = False) -> Sequence[Message]:
+        return opening(self._config.persona, self._title(avatar), company=company)
 
     def _title(self, avatar: str) -> str:
         return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())

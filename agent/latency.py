@@ -1,10 +1,13 @@
-"""How long each stage of a turn took, counted from the visitor's last word."""
+"""When each stage of a turn was reached, counted from the visitor's last word: `user_stop` is 0."""
 
 from streaming.contract import Latency
 
-STAGES = ("vad_end", "asr_final", "llm_first_token", "tts_first_pcm", "audible")
-"""In the order they are reached: the end of speech is believed; its words are known; the mind begins to
-answer; the first sound of the answer is made; the visitor hears it."""
+STAGES = (
+    "vad_end", "asr_final", "llm_first_token", "tts_first_pcm", "motion_first", "video_first", "audible",
+)  # fmt: skip
+"""The end of speech is believed; its words are known; the mind begins to answer; the first sound of the
+answer is made; its first motion; its first picture; the session hands both out. What is begun on suspicion
+may be reached before the end is believed. `streaming.send_times` adds `webrtc_first`: the network has it."""
 
 
 class TurnClock:

@@ -1,6 +1,5 @@
 """Words of turn-taking: who has the floor, what arrives, and what one turn consists of."""
 
-import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -8,8 +7,8 @@ import numpy as np
 from jaxtyping import Float32, Int16
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.asr import Transcript
 from agent.latency import TurnClock
+from agent.suspicion import Suspicion
 from models.motion.stage import Presence
 
 
@@ -38,6 +37,8 @@ class ConversationConfig(BaseModel):
     """Speech that is made ahead of what is heard."""
     history_chars: int = Field(default=1600, ge=200)
     """How much of the conversation the mind is shown; 1,600 characters are about 400 tokens."""
+    resume_within_s: float = Field(default=5.0, ge=0)
+    """An answer that was cut off by no words goes on, when that is known within this time; 0 never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +81,5 @@ class Turn:
     """The visitor's words; None until they are known."""
     pcm: Float32[np.ndarray, "samples"] = field(default_factory=lambda: np.zeros(0, np.float32))
     """The visitor's sound, while its words are not known."""
-    guess: asyncio.Task[Transcript] | None = None
-    """Recognition that was started on suspicion."""
+    suspicion: Suspicion | None = None
+    """What was begun in the pause that ended it."""

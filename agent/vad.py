@@ -34,7 +34,7 @@ class VadConfig(BaseModel):
     pause_ms: int = Field(default=200, ge=32)
     """Silence after which recognition may start on suspicion."""
     min_silence_ms: int = Field(default=480, ge=64)
-    """Silence that ends the turn."""
+    """Silence that ends a turn, unless `end_after_ms` of the state says otherwise."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "VadConfig":
@@ -75,7 +75,7 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """Silence for `min_silence_ms`."""
+    """Silence for `min_silence_ms`, or for what `end_after_ms` asked for."""
 
     end_sample: int
     """First sample of the silence."""
@@ -163,6 +163,8 @@ class DetectorState(Generic[StateT]):
     quiet_since: int | None = None
     """First sample of the silence within speech."""
     paused: bool = False
+    end_after_ms: int | None = None
+    """Silence that ends the present turn; None stands for `min_silence_ms`. Gone when speech goes on."""
 
 
 class SpeechDetector(Generic[StateT]):
@@ -171,6 +173,11 @@ class SpeechDetector(Generic[StateT]):
     def __init__(self, scorer: SpeechScorer[StateT], config: VadConfig) -> None:
         self._scorer = scorer
         self._config = config
+
+    @property
+    def min_silence_s(self) -> float:
+        """Silence that ends speech."""
+        return self._config.min_silence_ms / 1000
 
     def init_state(self) -> DetectorState[StateT]:
         """Return the state before the first sample."""
@@ -208,10 +215,13 @@ class SpeechDetector(Generic[StateT]):
         quiet = state.quiet_since
         if probability >= (self._config.release_threshold if quiet is None else self._config.threshold):
             resumed = SpeechResumed(state.heard) if state.paused else None
-            return resumed, replace(state, quiet_since=None, paused=False)
+            return resumed, replace(state, quiet_since=None, paused=False, end_after_ms=None)
         quiet = state.heard - WINDOW if quiet is None else quiet
-        if _ms(state.heard - quiet) >= self._config.min_silence_ms:
-            silent = replace(state, loud_since=None, speaking=False, quiet_since=None, paused=False)
+        limit_ms = self._config.min_silence_ms if state.end_after_ms is None else state.end_after_ms
+        if _ms(state.heard - quiet) >= limit_ms:
+            silent = replace(
+                state, loud_since=None, speaking=False, quiet_since=None, paused=False, end_after_ms=None
+            )
             return SpeechEnded(quiet, state.heard), silent
         if not state.paused and _ms(state.heard - quiet) >= self._config.pause_ms:
             return SpeechPaused(quiet, state.heard), replace(state, quiet_since=quiet, paused=True)

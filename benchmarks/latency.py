@@ -2,10 +2,13 @@
 
 Run with `visavis bench latency --json`, or `python -m benchmarks.latency`. Questions that Piper speaks are
 fed to the hearing in real time, in 20 ms packets, as a browser would send them, each while the answer to the
-one before still sounds. There is no browser and no network.
+one before still sounds. There is no browser and no network. The first turn is cold and told apart. After that
+a client joins a room over the loopback and types: see `benchmarks.received`.
 
     user_stop_to_audible_ms   the question's last sound is fed → the answer's first sound is handed out
     audio_to_first_frame_ms   the voice's first sound is pushed → the first packet whose mouth has moved
+    stages_ms                 when each stage of a turn was reached, from `user_stop`, the last word, on
+    queues_max                the deepest each queue was seen
     barge_in_ms               the visitor's first sound is fed → the end of the last packet that sounds
 """
 
@@ -30,8 +33,10 @@ from agent.config import Config, load_config
 from agent.conversation import Conversation
 from agent.faculties import Faculties, load_faculties
 from agent.host import ConversationHost
+from agent.latency import STAGES
 from agent.pictures import warped_portrait
 from agent.voice import Voice
+from benchmarks.received import received
 from models.motion.frame import EXPRESSIONS, FRAME_MS, MotionFrame
 from models.picture import Picture, PictureStage, Tier
 from streaming.contract import Latency
@@ -42,6 +47,7 @@ QUESTIONS: Final = (
     "Could you please tell me what the weather will be like tomorrow?",
     "Wait a moment, I have another question about your family.",
 )
+RECEIVED_TURNS: Final = 6
 INTERRUPT_AFTER_S: Final = 1.5
 LOUD: Final = 200
 """Samples beyond this are heard; the session's silence is exactly 0."""
@@ -52,6 +58,7 @@ MOUTH: Final = [
     for index, name in enumerate(EXPRESSIONS)
     if name in ("jawOpen", "mouthFunnel", "mouthPucker", "mouthClose") or name.startswith("mouthLowerDown")
 ]
+QUEUES: Final = ("inbox_depth", "events_depth", "speech_waiting_s", "planned_frames", "ear_depth_ms")
 ANSWER_WITHIN_S: Final = 20.0
 
 
@@ -95,6 +102,9 @@ class Visitor:
     """Times of packets with sound."""
     mouths: list[tuple[float, np.ndarray]] = field(default_factory=list)
     """Times of packets, and the mouths they show."""
+    stages_ms: dict[int, dict[str, float]] = field(default_factory=dict)
+    """The last known of each turn."""
+    queues: dict[str, float] = field(default_factory=dict)
     voices_s: dict[int, float] = field(default_factory=dict)
     """Time at which the voice's first sound of each turn was pushed."""
 
@@ -102,14 +112,23 @@ class Visitor:
         """Consume the session."""
         async for packet in self.visit.packets():
             now_s = time.perf_counter()
+            self.look_at_queues()
             if np.abs(packet.pcm).max() > LOUD:
                 self.sounds_s.append(now_s)
             if (mouth := self.watched.mouth(packet.picture)) is not None:
                 self.mouths.append((now_s, mouth))
 
+    def look_at_queues(self) -> None:
+        """Note how deep the queues are."""
+        for name, value in self.visit.stats().items():
+            if name in QUEUES:
+                self.queues[name] = max(value, self.queues.get(name, 0.0))
+
     async def watch_events(self) -> None:
         """Consume the events."""
         async for event in self.visit.events():
+            if isinstance(event, Latency):
+                self.stages_ms[event.turn] = event.stages_ms
             if isinstance(event, Latency) and "tts_first_pcm" in event.stages_ms:
                 self.voices_s.setdefault(event.turn, time.perf_counter())
 
@@ -208,11 +227,13 @@ async def measure(config: Config, turns: int) -> dict[str, Any]:
         finally:
             await visit.aclose()
             await asyncio.gather(*watchers)
-    return report(measured, ready_s, stats)
+        over_network = await received(host, RECEIVED_TURNS)
+    return {**report(measured, ready_s, stats, visitor), "received": over_network}
 
 
-def report(measured: Measured, ready_s: float, stats: dict[str, float]) -> dict[str, Any]:
+def report(measured: Measured, ready_s: float, stats: dict[str, float], visitor: Visitor) -> dict[str, Any]:
     """Return p50 and p95 of the warm turns, and the first turn apart."""
+    cold, *warm_turns = (visitor.stages_ms[turn] for turn in sorted(visitor.stages_ms))
     warm = {
         "user_stop_to_audible_ms": measured.user_stop_to_audible_ms[1:],
         "audio_to_first_frame_ms": measured.audio_to_first_frame_ms,
@@ -220,6 +241,11 @@ def report(measured: Measured, ready_s: float, stats: dict[str, float]) -> dict[
     }
     return {
         **{name: _quantiles(values) for name, values in warm.items()},
+        "stages_ms": {
+            stage: _quantiles([turn[stage] for turn in warm_turns if stage in turn]) for stage in STAGES
+        },
+        "cold_stages_ms": {stage: round(cold[stage]) for stage in STAGES if stage in cold},
+        "queues_max": {name: round(value, 2) for name, value in visitor.queues.items()},
         "first_turn_ms": round(measured.user_stop_to_audible_ms[0]),
         "ready_s": round(ready_s, 1),
         "unmoved_turns": measured.unmoved,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from engine.clock import Clock
@@ -35,6 +36,7 @@ class FrameMaker:
         compute: Compute,
         config: SessionConfig,
         seed: int,
+        on_made: Callable[[str, int], None],
     ) -> None:
         self._motion_step, self._motion_state = timed(motion.step), motion.init_state(seed)
         self._picture_step, self._picture_state = timed(picture.step), picture.init_state()
@@ -47,6 +49,8 @@ class FrameMaker:
         self._adaptive = config.tier is None and config.pacing == "live"
         self._last_motion = MotionFrame.rest()
         self._pictures_made = 0
+        self._on_made = on_made
+        self._last_made = {"motion": 0, "picture": 0}
         self._motion_due, self._picture_due = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.error: Exception | None = None
@@ -113,6 +117,7 @@ class FrameMaker:
         for slot, frame in zip(chunk, frames, strict=True):
             slot.motion = slot.ease.towards(frame) if slot.ease is not None else frame
         self._last_motion = frames[-1]
+        self._made("motion", chunk[0].segment)
 
     async def _make_pictures(self) -> None:
         while True:
@@ -143,10 +148,17 @@ class FrameMaker:
             return
         self._picture_state = state
         slot.picture = picture
+        self._made("picture", slot.segment)
         self._pictures_made += 1
         if self._pictures_made > 1:
             # The first picture waits for caches and compilers, and says nothing about the next.
             self._note(self._clock.now_s() - started_s, work_s)
+
+    def _made(self, stage: str, segment: int) -> None:
+        """Tell of the first motion and the first picture of an utterance."""
+        if segment > self._last_made[stage]:
+            self._last_made[stage] = segment
+            self._on_made(stage, segment)
 
     def _note(self, taken_s: float, work_s: float) -> None:
         self._meter.picture.add(taken_s)

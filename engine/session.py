@@ -3,6 +3,7 @@
 Error tree: `SessionClosedError` and `InputFullError` (from `engine.speech`), both `RuntimeError`.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Self
 
@@ -20,10 +21,13 @@ from engine.speech import InputFullError, SegmentEvent, SpeechQueue
 from engine.timeline import Slot, Timeline
 from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import Look
 from models.motion.stage import MotionStage, Phone, Presence
 from models.picture import Picture, PictureStage
 
 __all__ = ["InputFullError", "SegmentEvent", "Session", "SessionClosedError"]
+
+log = logging.getLogger(__name__)
 
 FRAME_S: Final = 1.0 / FPS
 
@@ -73,7 +77,9 @@ class Session:
             compute=compute,
             config=config,
             seed=seed,
+            on_made=self._tell_made,
         )
+        self._watchers: list[Callable[[str, int], None]] = []
         self._index = 0
         self._begin_s: float | None = None
         self._shown: Picture | None = None
@@ -151,6 +157,22 @@ class Session:
         self._cleared += self._speech.clear()
         self._maker.wake()
 
+    def hear(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
+        """Let the avatar hear the other's voice, as it comes: its motion hears it while it listens.
+
+        Never waits: what is older than `KEPT_SAMPLES` of `engine.ear` goes, and is counted.
+
+        Args:
+            pcm: mono samples.
+            sample_rate_hz: rate of `pcm`.
+
+        Raises:
+            SessionClosedError: after `aclose`.
+            ValueError: when the rate is not positive.
+        """
+        self._check_open()
+        self._timeline.ear.push(pcm, sample_rate_hz)
+
     def attend(self, presence: Presence) -> None:
         """Say what the person does while it does not speak.
 
@@ -161,9 +183,29 @@ class Session:
             raise ValueError("attend() takes IDLE, LISTENING or THINKING; the avatar speaks when audio comes")
         self._timeline.attended = presence
 
+    def look(self, look: Look) -> None:
+        """Say where the one sits whom the person attends to, from the next planned frame on."""
+        self._timeline.looked = look
+
     def subscribe(self, callback: Callable[[SegmentEvent], None]) -> Callable[[], None]:
         """Call `callback` for each start and end of an utterance. Returns how to stop that."""
         return self._speech.subscribe(callback)
+
+    def watch(self, callback: Callable[[str, int], None]) -> Callable[[], None]:
+        """Call `callback` when the first `motion` and the first `picture` of an utterance are made.
+
+        It is given that word and the utterance's number. Returns how to stop that.
+        """
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback) if callback in self._watchers else None
+
+    def _tell_made(self, stage: str, segment: int) -> None:
+        """Tell everyone; a watcher that fails is logged, and never stops the making of frames."""
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(stage, segment)
+            except Exception:
+                log.exception("a watcher failed on the first %s of an utterance", stage)
 
     def frame_cost_s(self) -> float:
         """Return the mean seconds of one core that a frame costs; 0 before any was measured."""
@@ -178,6 +220,8 @@ class Session:
             "speech_waiting_s": self.waiting_s(),
             "segments_waiting": float(self._speech.depth),
             "planned_frames": float(len(self._timeline)),
+            "ear_depth_ms": self._timeline.ear.depth_ms,
+            "ear_dropped_ms": self._timeline.ear.dropped_ms,
         }
 
     def __aiter__(self) -> AsyncIterator[AVPacket]:

@@ -13,12 +13,14 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from engine.config import SessionConfig
+from engine.ear import Ear
 from engine.packets import MEDIA_SAMPLES_PER_FRAME
 from engine.soften import Ease
 from engine.speech import SpeechQueue
 from engine.utterance import SpokenFrame, Utterance
 from models.motion.cue import Cue, Gesture
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import AHEAD, Look
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Presence, SpeechChunk
 from models.picture import Picture, Tier
 
@@ -41,6 +43,8 @@ class Slot:
     ease: Ease | None = None
     gestures: tuple[Gesture, ...] = ()
     """What begins in this frame, in silence; an utterance knows its own."""
+    look: Look = AHEAD
+    """At whom."""
     moving: bool = False
     """Whether its motion is being made, or is made."""
     motion: MotionFrame | None = None
@@ -61,11 +65,13 @@ class Slot:
 
 
 def _run_of(slots: list[Slot]) -> list[Slot]:
-    """Return the slots from the first on that one chunk can hold: one presence, one stretch of speech."""
+    """Return the first slots that one chunk can hold: one presence, one look, one stretch of speech."""
     run = slots[:1]
     for slot in slots[1:]:
         gap = run[-1].utterance is not None and run[-1].spoken.samples < MEDIA_SAMPLES_PER_FRAME
         if gap or slot.utterance is not run[-1].utterance or slot.presence != run[-1].presence:
+            break
+        if slot.look != run[-1].look:
             break
         run.append(slot)
     return run
@@ -78,9 +84,9 @@ def _cues_of(chunk: list[Slot]) -> tuple[Cue, ...]:
     return tuple(Cue(gesture, i / FPS) for i, slot in enumerate(chunk) for gesture in slot.gestures)
 
 
-def _silence() -> SpokenFrame:
-    pcm = np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
-    return SpokenFrame(pcm, np.zeros(SAMPLES_PER_FRAME, np.float32), 0, 0.0)
+def _silence(heard: Float32[np.ndarray, "640"]) -> SpokenFrame:
+    """Return a frame in which the avatar says nothing, with what it hears of the other."""
+    return SpokenFrame(np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16), heard, 0, 0.0)
 
 
 @dataclass(slots=True)
@@ -91,6 +97,10 @@ class Timeline:
     config: SessionConfig
     attended: Presence = Presence.IDLE
     """What the person does while it does not speak."""
+    ear: Ear = field(default_factory=Ear)
+    """The other's voice: the frames in which the avatar listens hold it, no others do."""
+    looked: Look = AHEAD
+    """Where the person looks, in slots that are not planned yet."""
     _slots: deque[Slot] = field(default_factory=deque)
     _planned: int = 0
     _eases: deque[Ease] = field(default_factory=deque)
@@ -158,6 +168,7 @@ class Timeline:
             segment_s=first.spoken.start_s,
             phones=first.utterance.phones if first.utterance is not None else None,
             cues=_cues_of(chunk),
+            look=first.look,
         )
 
     def heard_next(self, utterance: Utterance, samples: int) -> Int16[np.ndarray, "known"]:
@@ -185,8 +196,17 @@ class Timeline:
         if utterance is not None and (utterance.has_frame or (starved and utterance.has_samples)):
             for gesture in gestures:
                 utterance.insert_cue(Cue(gesture))
-            return Slot(number, Presence.SPEAKING, utterance.take(), utterance, starved, ease)
-        return Slot(number, self.attended, _silence(), None, starved, ease, gestures)
+            self.ear.skip()
+            spoken = utterance.take()
+            return Slot(number, Presence.SPEAKING, spoken, utterance, starved, ease, look=self.looked)
+        return Slot(number, self.attended, _silence(self._hear()), None, starved, ease, gestures, self.looked)
+
+    def _hear(self) -> Float32[np.ndarray, "640"]:
+        """Return the frame of the other's voice that belongs to a silent slot."""
+        if self.attended == Presence.LISTENING:
+            return self.ear.take()
+        self.ear.skip()
+        return np.zeros(SAMPLES_PER_FRAME, np.float32)
 
     def _chunk_frames(self, slot: Slot) -> int:
         if slot.utterance is None:

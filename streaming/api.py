@@ -11,8 +11,11 @@ from starlette.routing import Route
 
 from streaming.config import RoomConfig
 from streaming.contract import AvatarCard, Host, RoomFullError
+from streaming.gathering import NAME_MAX_CHARS, Gatherings
 from streaming.negotiation import OfferError
 from streaming.problems import first_problem
+from streaming.show import ShowBusyError
+from streaming.shows import NAME
 from streaming.upload import body_within, receive_avatar
 from streaming.visits import Visits
 
@@ -28,15 +31,20 @@ class Offer(BaseModel):
     sdp: str = Field(min_length=1)
     avatar: str | None = None
     """Name of an avatar; the default one when left out."""
+    room: str | None = Field(default=None, pattern=NAME.pattern, max_length=64)
+    """A gathering to join; alone when left out."""
+    name: str = Field(default="", max_length=NAME_MAX_CHARS)
+    """The visitor's, for the others of a gathering."""
 
 
 class RoomApi:
     """Answers the calls; holds the host, the settings and the visits."""
 
-    def __init__(self, host: Host, config: RoomConfig, visits: Visits) -> None:
+    def __init__(self, host: Host, config: RoomConfig, visits: Visits, gatherings: Gatherings) -> None:
         self._host = host
         self._config = config
         self._visits = visits
+        self._gatherings = gatherings
 
     def routes(self) -> list[Route]:
         """Return every route under `/api`."""
@@ -46,6 +54,7 @@ class RoomApi:
             Route("/api/avatars", self.avatars, methods=["GET"]),
             Route("/api/avatars", self.create, methods=["POST"]),
             Route("/api/avatars/{name}/preview", self.preview, methods=["GET"]),
+            Route("/api/rooms/{name}", self.room, methods=["GET"]),
             Route("/api/offer", self.offer, methods=["POST"]),
             Route("/api/visits/{key}", self.leave, methods=["DELETE"]),
         ]
@@ -91,21 +100,38 @@ class RoomApi:
             raise HTTPException(404, f"{card.title} has no preview picture.")
         return FileResponse(card.preview_png, media_type="image/png")
 
+    async def room(self, request: Request) -> Response:
+        """Tell who is in a gathering, if anybody."""
+        gathering = self._gatherings.get(request.path_params["name"])
+        if gathering is None:
+            return JSONResponse({"avatar": None, "guests": []})
+        names = [guest.name for guest in gathering.guests]
+        return JSONResponse({"avatar": gathering.avatar, "guests": names})
+
     async def offer(self, request: Request) -> Response:
-        """Answer an SDP offer and open a visit."""
+        """Answer an SDP offer and open a visit, alone or among others."""
         try:
             offer = Offer.model_validate_json(await body_within(request, OFFER_MAX_BYTES))
         except ValidationError as error:
             raise HTTPException(400, f"Not an offer: {first_problem(error)}") from error
         card = self._card(offer.avatar)
         try:
-            key, answer = await self._visits.open(card.name, offer.sdp)
+            key, answer, card = await self._open(offer, card)
+        except ShowBusyError as error:
+            raise HTTPException(409, f"This does not go now: {error}; choose another.") from error
         except RoomFullError as error:
             raise HTTPException(503, str(error), headers={"Retry-After": "10"}) from error
         except OfferError as error:
             raise HTTPException(400, f"Not an offer: {error}.") from error
         body = {"visit": key, "type": "answer", "sdp": answer, "avatar": card_json(card)}
         return JSONResponse(body, 201, headers={"Location": f"/api/visits/{key}"})
+
+    async def _open(self, offer: Offer, card: AvatarCard) -> tuple[str, str, AvatarCard]:
+        """Open the visit; a gathering that goes on has its own avatar."""
+        if offer.room is None:
+            return *await self._visits.open(card.name, offer.sdp), card
+        key, answer, gathering = await self._visits.open_among(offer.room, card.name, offer.name, offer.sdp)
+        return key, answer, self._card(gathering.avatar)
 
     async def leave(self, request: Request) -> Response:
         """End a visit."""

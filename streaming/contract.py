@@ -43,6 +43,8 @@ class Caption:
     turn: int
     text: str
     final: bool
+    speaker: str = ""
+    """Which visitor, where there are several."""
     kind: Literal["caption"] = "caption"
 
 
@@ -76,7 +78,36 @@ class Notice:
     kind: Literal["notice"] = "notice"
 
 
-RoomEvent = Caption | StateChange | Latency | Notice
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """One of several visitors of the same avatar."""
+
+    name: str
+    """No other guest of the gathering has it."""
+    place: float = 0.0
+    """Where the avatar sees them sit: -1 at the picture's left, 0 before it, 1 at its right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Who is here, from left to right; one of them is told."""
+
+    me: str
+    guests: tuple[Guest, ...]
+    kind: Literal["guests"] = "guests"
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    """Which guests speak now, and whom of them the avatar hears."""
+
+    guests: tuple[str, ...]
+    floor: str = ""
+    """Empty while nobody has the floor."""
+    kind: Literal["talking"] = "talking"
+
+
+RoomEvent = Caption | StateChange | Latency | Notice | Guests | Talking
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +119,8 @@ class Progress:
     """Done so far, 0..1."""
 
 
-class Partner(Protocol):
-    """The avatar's side of one visit."""
-
-    def packets(self) -> AsyncIterator[AVPacket]:
-        """Yield pictures and sound for ever, paced in real time."""
-        ...
-
-    def events(self) -> AsyncIterator[RoomEvent]:
-        """Yield captions, states and latencies as they happen, until closed."""
-        ...
+class Listener(Protocol):
+    """Takes what one visitor says."""
 
     def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
         """Take the visitor's microphone, mono. Never blocks; a full queue drops the oldest and counts it."""
@@ -115,12 +138,28 @@ class Partner(Protocol):
         """End the turn: the push-to-talk key came up."""
         ...
 
+
+class Attendant(Listener, Protocol):
+    """What a visit has to do with, whoever sends its packets."""
+
+    def events(self) -> AsyncIterator[RoomEvent]:
+        """Yield captions, states and latencies as they happen, until closed."""
+        ...
+
     def stats(self) -> dict[str, float]:
         """Return queue depths, drops and frame times by name, each with its unit as suffix."""
         ...
 
     async def aclose(self) -> None:
         """Leave: every task ends, every queue is freed. Safe to call twice."""
+        ...
+
+
+class Partner(Attendant, Protocol):
+    """The avatar's side of one visit."""
+
+    def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield pictures and sound for ever, paced in real time."""
         ...
 
 
@@ -163,8 +202,35 @@ class Performer(Protocol):
         ...
 
 
+class Seat(Listener, Protocol):
+    """One guest's place in a company."""
+
+    def leave(self) -> None:
+        """Get up; what the guest said is still heard. Safe to call twice."""
+        ...
+
+
+class Company(Performer, Protocol):
+    """The avatar's side of a gathering: it hears several guests, and all of them see and hear it.
+
+    Its packets come out of its session. Nobody else may push into that.
+    """
+
+    def admit(self, guest: Guest) -> Seat:
+        """Give a guest a seat. Raises `RoomFullError` when the machine has no power left for one."""
+        ...
+
+    def events(self) -> AsyncIterator[RoomEvent]:
+        """Yield what every guest is told, until closed."""
+        ...
+
+    def stats(self) -> dict[str, float]:
+        """Return depths and drops of its queues, without the session's figures."""
+        ...
+
+
 class Host(Protocol):
-    """Receives visitors, and sends performers."""
+    """Receives visitors alone and together, and sends performers."""
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet, the default first."""
@@ -179,6 +245,10 @@ class Host(Protocol):
 
         Raises `RoomFullError` where there is no place, `KeyError` for no such avatar.
         """
+        ...
+
+    async def gather(self, avatar: str) -> Company:
+        """Open a gathering's avatar. Raises as `perform` does."""
         ...
 
     def stats(self) -> dict[str, float]:

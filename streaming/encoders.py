@@ -6,6 +6,7 @@ detail, the second a third of a core, the third bits. These take their place thr
 """
 
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final, Literal
 
@@ -71,6 +72,8 @@ class PictureEncoder(Encoder):
         self._now_s = 0.0
         self.rebuilds = 0
         """Encoders made so far; each begins with a key frame."""
+        self.made_key = False
+        """Whether the last picture became a key frame."""
 
     @property
     def target_bitrate(self) -> int:
@@ -96,6 +99,7 @@ class PictureEncoder(Encoder):
         for packet in self._context(yuv.width, yuv.height).encode(yuv):
             packet.pts, packet.time_base = frame.pts, frame.time_base
             size += packet.size
+            self.made_key = packet.is_keyframe
             payloads += self._packer.pack(packet)[0]
         self._sizes.append(size)
         return payloads, frame.pts
@@ -163,3 +167,11 @@ def install_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
     bandwidth estimates. `tests/streaming/test_encoders.py` notices when that changes.
     """
     sender._RTCRtpSender__encoder = encoder  # type: ignore[attr-defined]
+
+
+def on_key_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
+    """Let `callback` know when the receiver asks for a key frame; for encoders that are given no frames.
+
+    aiortc tells an encoder of it only together with a frame. Its RTCP handler calls this method of a sender.
+    """
+    sender._send_keyframe = callback  # type: ignore[method-assign]

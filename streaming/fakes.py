@@ -31,6 +31,7 @@ from streaming.contract import (
     RoomFullError,
     StateChange,
 )
+from streaming.fake_company import FakeCompany
 from streaming.fake_face import FakeFace
 from streaming.fake_performer import FakePerformer
 
@@ -248,6 +249,8 @@ class FakeHost:
         """Every partner welcomed, the closed ones included."""
         self.performers: list[FakePerformer] = []
         """Every performer sent, the closed ones included."""
+        self.companies: list[FakeCompany] = []
+        """Every company opened, the closed ones included."""
 
     @property
     def present(self) -> int:
@@ -272,6 +275,13 @@ class FakeHost:
         self.performers.append(performer)
         return performer
 
+    async def gather(self, avatar: str) -> FakeCompany:
+        """Open a gathering's avatar. Raises `RoomFullError` and `KeyError`."""
+        self._check_place(avatar)
+        company = FakeCompany(self._size)
+        self.companies.append(company)
+        return company
+
     def stats(self) -> dict[str, float]:
         """Return how many places are taken, and how many there are."""
         return {"sessions": float(self.present), "sessions_capacity": float(self._places)}
@@ -295,8 +305,8 @@ class FakeHost:
         self._folder.cleanup()
 
     @property
-    def _guests(self) -> list[FakePartner | FakePerformer]:
-        return [*self.partners, *self.performers]
+    def _guests(self) -> list[FakePartner | FakePerformer | FakeCompany]:
+        return [*self.partners, *self.performers, *self.companies]
 
     def _check_place(self, avatar: str) -> None:
         if avatar not in {card.name for card in self._cards}:

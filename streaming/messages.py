@@ -43,6 +43,8 @@ class Ping(_Message):
 
     type: Literal["ping"]
     sent_ms: float
+    av_offset_ms: Annotated[float, Field(ge=-60_000, le=60_000)] | None = None
+    """By how much the page plays pictures later than their sound, where it can tell."""
 
 
 PageMessage = Say | Hold | Release | Ping

@@ -41,6 +41,7 @@ def _counter(stat: str, name: str, help: str, scale: float = 1.0) -> Metric:
 MACHINE: Final = (
     Metric("sessions", "sessions", "Sessions that have a place on this machine."),
     Metric("sessions_capacity", "sessions_capacity", "Sessions that fit at the measured cost of a frame."),
+    Metric("guests", "guests", "Guests of sessions that others see too, without the first of each."),
     Metric("frame_cost_ms", "frame_cost_seconds", "Mean seconds of one core for a frame.", scale=1e-3),
     Metric("compute_depth", "compute_waiting_jobs", "Jobs that wait for a thread."),
     Metric("compute_running", "compute_running_jobs", "Jobs that run."),
@@ -50,7 +51,8 @@ MACHINE: Final = (
 ROOM: Final = (
     Metric("visits", "visits", "Visits that go on."),
     _counter("visits_opened", "visits_opened", "Visits answered since the room opened."),
-    Metric("shows", "shows", "Shows that run."),
+    Metric("gatherings", "gatherings", "Gatherings of several guests that go on."),
+    Metric("shows", "shows", "Shows that run, gatherings included."),
     _counter("shows_opened", "shows_opened", "Shows begun since the room opened."),
     Metric("viewers", "viewers", "Players that watch a show by WHEP."),
     Metric("publishers", "publishers", "Publishers that drive a show by WHIP."),
@@ -77,17 +79,35 @@ SESSIONS: Final = (
     _counter("pictures_sent", "pictures_sent", "Pictures handed to an encoder."),
     _counter("pictures_dropped", "pictures_dropped", "Pictures replaced before an encoder took them."),
     _counter("sound_dropped_ms", "sound_dropped_seconds", "Sound that found no place.", 1e-3),
+    _counter(
+        "ear_dropped_ms", "ear_dropped_seconds", "Visitors' voices that came too late to be nodded at.", 1e-3
+    ),
     _counter("published_dropped_ms", "published_dropped_seconds", "Publishers' sound left out.", 1e-3),
+    _counter("voice_dropped_ms", "voice_dropped_seconds", "Guests' voices not sent to the others.", 1e-3),
+    _counter("floor_refused", "floor_refused", "Contributions of guests for which too many waited."),
     _counter("bad_messages", "bad_messages", "Messages of pages that were none."),
     Metric("tier", "tier", "Quality tier, 0 full to 3 still; the worst."),
     Metric("speech_waiting_s", "speech_waiting_seconds", "Speech pushed and not yet heard; the most."),
     Metric("segments_waiting", "segments_waiting", "Utterances not finished; the most."),
     Metric("planned_frames", "planned_frames", "Frames planned and not handed out; the most."),
     Metric("speeches_waiting", "speeches_waiting", "Requests to speak that wait in a show; the most."),
+    Metric("floor_waiting", "floor_waiting", "Contributions that wait for a gathering's floor; the most."),
     Metric("inbox_depth", "inbox_depth", "Inputs of a visitor that wait; the most."),
     Metric("events_depth", "events_depth", "Events that wait for a page; the most."),
     Metric(
         "sound_buffer_ms", "sound_buffer_seconds", "Sound that waits for the network; the most.", scale=1e-3
+    ),
+    Metric(
+        "ear_depth_ms",
+        "ear_waiting_seconds",
+        "Voices that wait for the motion; the most.",
+        scale=1e-3,
+    ),
+    Metric(
+        "av_offset_ms",
+        "av_offset_seconds",
+        "Pictures against sound on a page; the worst.",
+        scale=1e-3,
     ),
     Metric("motion_p95_ms", "motion_p95_seconds", "Time of motion for a frame, p95; the worst.", scale=1e-3),
     Metric("picture_p95_ms", "picture_p95_seconds", "Time of a picture, p95; the worst.", scale=1e-3),

@@ -5,7 +5,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 from jaxtyping import Int16
 
-from streaming.contract import Partner
+from streaming.contract import Listener
 
 
 def mono(frame: AudioFrame) -> Int16[np.ndarray, "samples"]:
@@ -18,7 +18,7 @@ def mono(frame: AudioFrame) -> Int16[np.ndarray, "samples"]:
     return np.asarray(split.astype(np.int32).mean(axis=0), np.int16)
 
 
-async def listen(track: MediaStreamTrack, partner: Partner) -> None:
+async def listen(track: MediaStreamTrack, partner: Listener) -> None:
     """Push every frame to the partner until the track ends. Never lags behind: pushing does not block."""
     while True:
         try:

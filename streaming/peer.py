@@ -1,14 +1,14 @@
 """One WebRTC connection that sends picture and sound, set up in one round trip."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
 from streaming.channel import EventChannel
 from streaming.config import RoomConfig
-from streaming.encoders import PictureEncoder, VoiceEncoder, install_encoder
+from streaming.encoders import VoiceEncoder, install_encoder
+from streaming.media import Codec, Pictures
 from streaming.negotiation import (
     OfferError,
     accept,
@@ -19,7 +19,7 @@ from streaming.negotiation import (
     preferred_codecs,
     trickle,
 )
-from streaming.tracks import PictureTrack, SoundTrack
+from streaming.tracks import SoundTrack
 
 __all__ = ["OfferError", "Peer"]
 
@@ -30,7 +30,7 @@ class Peer:
     def __init__(
         self,
         config: RoomConfig,
-        pictures: PictureTrack,
+        pictures: Pictures,
         sounds: SoundTrack,
         on_state: Callable[[str], None],
         *,
@@ -39,9 +39,8 @@ class Peer:
     ) -> None:
         self._config = config
         self._pc = open_connection(config)
-        self.encoder: PictureEncoder | None = None
-        """Known once the codec is negotiated."""
-        self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures)
+        self._pictures = pictures
+        self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures.track)
         self._listens = on_microphone is not None
 
         def on_track(track: MediaStreamTrack) -> None:
@@ -103,6 +102,7 @@ class Peer:
 
     async def aclose(self) -> None:
         """Close the connection and everything aiortc runs for it. Safe to call twice."""
+        self._pictures.close()
         await self._pc.close()
 
     def _add(self, tracks: Iterable[MediaStreamTrack]) -> None:
@@ -117,6 +117,5 @@ class Peer:
             if transceiver.kind == "audio":
                 install_encoder(transceiver.sender, VoiceEncoder(self._config.audio_kbps))
                 continue
-            name: Literal["VP8", "H264"] = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
-            self.encoder = PictureEncoder(name, self._config.video_bitrate)
-            install_encoder(transceiver.sender, self.encoder)
+            codec: Codec = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
+            self._pictures.install(transceiver.sender, codec)

@@ -12,6 +12,7 @@ from streaming.api import RoomApi
 from streaming.avatar.socket import AvatarSocket
 from streaming.config import RoomConfig
 from streaming.contract import Host
+from streaming.gathering import Gatherings
 from streaming.metrics import EndedCounts, Figures, MetricsApi
 from streaming.participants import Participants
 from streaming.publisher import Publisher
@@ -33,8 +34,9 @@ class Room:
         self._config = config
         self._ended = EndedCounts()
         self._times = TurnTimes()
-        self._visits = Visits(host, config, self._times, self._ended)
         self.shows = Shows(host, self._ended)
+        self._gatherings = Gatherings(host, self.shows, config, self._ended)
+        self._visits = Visits(host, self._gatherings, config, self._times, self._ended)
         self._viewers = Participants(Viewer, self.shows, config, self._ended)
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
         self._speak = SpeakApi(self.shows, config)
@@ -50,7 +52,7 @@ class Room:
             self._host.stats, self._room_figures, self._session_figures, self._ended, self._times
         )
         return [
-            *RoomApi(self._host, self._config, self._visits).routes(),
+            *RoomApi(self._host, self._config, self._visits, self._gatherings).routes(),
             *SignallingApi("/whip", self._publishers, self._config).routes(),
             *SignallingApi("/whep", self._viewers, self._config).routes(),
             *self._speak.routes(),
@@ -70,14 +72,17 @@ class Room:
             for task in pushing:
                 task.cancel()
                 await asyncio.wait([task])
-            parts = (self._visits, self._speak, self._viewers, self._publishers, self._recordings, self.shows)
-            for part in parts:
+            for part in (
+                self._visits, self._gatherings, self._speak, self._viewers, self._publishers,
+                self._recordings, self.shows,
+            ):  # fmt: skip
                 await part.aclose()
 
     def _room_figures(self) -> Figures:
         return {
             "visits": len(self._visits),
             "visits_opened": self._visits.opened,
+            "gatherings": len(self._gatherings),
             "shows": len(self.shows),
             "shows_opened": self.shows.opened,
             "viewers": len(self._viewers),
@@ -92,4 +97,10 @@ class Room:
     def _session_figures(self) -> Iterable[Figures]:
         participants = [*self._viewers.all(), *self._publishers.all()]
         shows = [show.stats() for show in self.shows.all()]
-        return [*self._visits.stats(), *shows, *self._avatars.stats(), *(one.stats() for one in participants)]
+        return [
+            *self._visits.stats(),
+            *self._gatherings.stats(),
+            *shows,
+            *self._avatars.stats(),
+            *(one.stats() for one in participants),
+        ]

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from streaming.contract import Host, RoomFullError
+from streaming.contract import Host, Performer, RoomFullError
 from streaming.metrics import EndedCounts
 from streaming.show import Show
 
 logger = logging.getLogger(__name__)
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAME: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+
+
+Cast = Callable[[str], Awaitable[Performer]]
+"""Opens a show's avatar, by its name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,12 +82,13 @@ class Shows:
         running = self._running.get(name)
         return running.show if running else None
 
-    async def join(self, name: str, avatar: str | None = None) -> Part:
+    async def join(self, name: str, avatar: str | None = None, cast: Cast | None = None) -> Part:
         """Take part in a show; it begins now when it does not run.
 
         Args:
             name: any word of a-z, 0-9, `-` and `_`.
             avatar: whom a new show shows; by default the avatar called like the show, else the host's first.
+            cast: opens the avatar of a new show; by default the host's `perform`.
 
         Raises:
             ValueError: the name is no such word.
@@ -93,7 +98,7 @@ class Shows:
         if not NAME.fullmatch(name):
             raise ValueError(f"a show's name has letters a-z, digits, - and _, not {name!r}")
         async with self._opening:
-            running = self._running.get(name) or await self._begin(name, avatar)
+            running = self._running.get(name) or await self._begin(name, avatar, cast or self._host.perform)
             part = Part(running.show, running)
             running.parts.add(part)
         return part
@@ -104,12 +109,12 @@ class Shows:
             running.forget()
             await running.end()
 
-    async def _begin(self, name: str, avatar: str | None) -> _Running:
+    async def _begin(self, name: str, avatar: str | None, cast: Cast) -> _Running:
         names = [card.name for card in self._host.avatars()]
         if not names:
             raise RoomFullError("There is no avatar yet that could be shown.")
         chosen = avatar or (name if name in names else names[0])
-        show = Show(name, chosen, await self._host.perform(chosen))
+        show = Show(name, chosen, await cast(chosen))
         self.on_begin(show)
         task = asyncio.create_task(self._run(show), name=f"show {name}")
         running = self._running[name] = _Running(show, task, self._running)

@@ -6,6 +6,7 @@ carries the session's time; aiortc's own video track would stamp everything as 3
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,12 +84,16 @@ class PictureTrack(MediaStreamTrack):
 
 
 class SoundTrack(MediaStreamTrack):
-    """Sends sound in order, 20 ms a frame. When the network stalls, the oldest goes and is counted."""
+    """Sends sound in order, 20 ms a frame. When the network stalls, the oldest goes and is counted.
+
+    `on_sent` is told the time of each frame that the sender takes.
+    """
 
     kind = "audio"
 
-    def __init__(self, buffer_ms: int) -> None:
+    def __init__(self, buffer_ms: int, on_sent: Callable[[int], None] = lambda pts: None) -> None:
         super().__init__()
+        self._on_sent = on_sent
         self._buffer: deque[TimedSound] = deque()
         self._capacity = max(2, buffer_ms // 20)
         self._filled = asyncio.Event()
@@ -125,6 +130,7 @@ class SoundTrack(MediaStreamTrack):
             await self._filled.wait()
         timed = self._buffer.popleft()
         self.sent += 1
+        self._on_sent(timed.pts)
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(timed.pcm)[None], format="s16", layout="mono")
         frame.sample_rate = MEDIA_RATE_HZ
         frame.pts, frame.time_base = timed.pts, SOUND_TIME_BASE

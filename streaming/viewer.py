@@ -6,9 +6,10 @@ import logging
 from engine.packets import AVPacket
 from streaming.clock import VisitClock
 from streaming.config import RoomConfig
+from streaming.media import OwnPictures
 from streaming.peer import Peer
 from streaming.show import Show
-from streaming.tracks import PictureTrack, SoundTrack, TimedPicture
+from streaming.tracks import SoundTrack, TimedPicture
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class Viewer:
     def __init__(self, show: Show, config: RoomConfig) -> None:
         self._show = show
         self._config = config
-        self._pictures = PictureTrack()
+        self._pictures = OwnPictures(config.video_bitrate)
         self._sounds = SoundTrack(config.audio_buffer_ms)
         self._clock: VisitClock | None = None
         self._connected = asyncio.Event()
@@ -63,14 +64,10 @@ class Viewer:
 
     def stats(self) -> dict[str, float]:
         """Return what was sent, and what found no place."""
-        encoder = self.peer.encoder
         return {
-            "pictures_sent": self._pictures.sent,
-            "pictures_dropped": self._pictures.dropped,
-            "pictures_repeated": self._pictures.repeated,
+            **self._pictures.stats(),
             "sound_buffer_ms": self._sounds.depth_ms,
             "sound_dropped_ms": 20 * self._sounds.dropped,
-            "video_target_kbps": encoder.target_bitrate / 1000 if encoder else 0.0,
         }
 
     def _forward(self, packet: AVPacket) -> None:

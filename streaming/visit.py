@@ -11,7 +11,8 @@ from engine.packets import AVPacket
 from streaming.channel import EventChannel
 from streaming.clock import VisitClock
 from streaming.config import RoomConfig
-from streaming.contract import Latency, Partner
+from streaming.contract import Attendant, Latency
+from streaming.media import Media
 from streaming.messages import (
     Hold,
     MessageError,
@@ -27,7 +28,8 @@ from streaming.messages import (
 )
 from streaming.microphone import listen
 from streaming.peer import Peer
-from streaming.tracks import PictureTrack, SoundTrack, TimedPicture
+from streaming.send_times import SendTimes
+from streaming.tracks import SoundTrack, TimedPicture
 from streaming.turn_times import VisitTimes
 
 logger = logging.getLogger(__name__)
@@ -39,20 +41,25 @@ class Visit:
     Call `answer` once, then `run`, which returns when the visit is over and everything is freed.
     """
 
-    def __init__(self, key: str, partner: Partner, config: RoomConfig, times: VisitTimes) -> None:
+    def __init__(
+        self, key: str, partner: Attendant, media: Media, config: RoomConfig, times: VisitTimes
+    ) -> None:
         self.key = key
         """Unguessable name; who knows it may end the visit."""
         self._partner = partner
         self._config = config
         self._times = times
-        self._pictures = PictureTrack()
-        self._sounds = SoundTrack(config.audio_buffer_ms)
+        self._media = media
+        self._pictures = media.pictures
+        self._sent = SendTimes(lambda: asyncio.get_running_loop().time(), self._tell_latency)
+        self._sounds = SoundTrack(config.audio_buffer_ms, self._sent.sent)
         self._channel = EventChannel(self._on_message)
         self._microphone: MediaStreamTrack | None = None
         self._connected = asyncio.Event()
         self._ended = asyncio.Event()
         self._clock: VisitClock | None = None
         self._bad_messages = 0
+        self._av_offset_ms = 0.0
         self._peer = Peer(
             config,
             self._pictures,
@@ -98,20 +105,22 @@ class Visit:
             await self._partner.aclose()
 
     def stats(self) -> dict[str, float]:
-        """Return the visit's own counts beside the partner's."""
-        encoder = self._peer.encoder
-        own: dict[str, float] = {
-            "pictures_sent": self._pictures.sent,
-            "pictures_dropped": self._pictures.dropped,
-            "pictures_repeated": self._pictures.repeated,
+        """Return the visit's own counts beside the partner's, for the page."""
+        return {**self._partner.stats(), **self._own_counts()}
+
+    def counts(self) -> dict[str, float]:
+        """Return the figures that no other visit has too."""
+        return {**self._media.counts(), **self._own_counts()}
+
+    def _own_counts(self) -> dict[str, float]:
+        return {
+            **self._pictures.stats(),
             "sound_buffer_ms": self._sounds.depth_ms,
             "sound_dropped_ms": 20 * self._sounds.dropped,
             "events_dropped": self._channel.dropped,
             "bad_messages": self._bad_messages,
-            "video_target_kbps": encoder.target_bitrate / 1000 if encoder else 0.0,
-            "video_encoders": encoder.rebuilds if encoder else 0,
+            "av_offset_ms": abs(self._av_offset_ms),
         }
-        return {**self._partner.stats(), **own}
 
     async def _await_connection(self) -> None:
         try:
@@ -123,22 +132,30 @@ class Visit:
 
     async def _forward_packets(self) -> None:
         """Hand packets to the tracks once somebody is there to see them."""
-        async for packet in self._partner.packets():
-            if self._connected.is_set():
-                self._forward(packet)
+        await self._media.pump(self._forward)
         self.end()
 
     def _forward(self, packet: AVPacket) -> None:
+        if not self._connected.is_set():
+            return
         if self._clock is None:
             self._clock = VisitClock(packet.pts_samples)
-        self._sounds.push(packet.pcm, self._clock.sound_pts(packet.pts_samples))
+        sound_pts = self._clock.sound_pts(packet.pts_samples)
+        self._sent.handed(packet.segment, sound_pts)
+        self._sounds.push(packet.pcm, sound_pts)
         self._pictures.push(TimedPicture(packet.picture, self._clock.picture_pts(packet.pts_samples)))
 
     async def _forward_events(self) -> None:
         async for event in self._partner.events():
             if isinstance(event, Latency):
-                self._times.note(event)
-            self._channel.send(encode_event(event))
+                self._tell_latency(event)
+                self._sent.note(event)
+            else:
+                self._channel.send(encode_event(event))
+
+    def _tell_latency(self, latency: Latency) -> None:
+        self._times.note(latency)
+        self._channel.send(encode_event(latency))
 
     async def _report(self) -> None:
         await self._connected.wait()
@@ -173,4 +190,6 @@ class Visit:
             case Release():
                 self._partner.release()
             case Ping():
+                if message.av_offset_ms is not None:
+                    self._av_offset_ms = message.av_offset_ms
                 self._channel.send(encode_pong(message))

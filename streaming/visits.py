@@ -5,7 +5,9 @@ import logging
 import secrets
 
 from streaming.config import RoomConfig
-from streaming.contract import Host
+from streaming.contract import Attendant, Host
+from streaming.gathering import Gathering, Gatherings
+from streaming.media import Media, OwnMedia
 from streaming.metrics import EndedCounts
 from streaming.turn_times import TurnTimes
 from streaming.visit import Visit
@@ -16,8 +18,11 @@ logger = logging.getLogger(__name__)
 class Visits:
     """Owns the task of every visit."""
 
-    def __init__(self, host: Host, config: RoomConfig, times: TurnTimes, ended: EndedCounts) -> None:
+    def __init__(
+        self, host: Host, gatherings: Gatherings, config: RoomConfig, times: TurnTimes, ended: EndedCounts
+    ) -> None:
         self._host = host
+        self._gatherings = gatherings
         self._config = config
         self._times = times
         self._ended = ended
@@ -30,7 +35,7 @@ class Visits:
 
     def stats(self) -> list[dict[str, float]]:
         """Return the figures of every visit."""
-        return [visit.stats() for visit, _ in self._running.values()]
+        return [visit.counts() for visit, _ in self._running.values()]
 
     async def open(self, avatar: str, offer_sdp: str) -> tuple[str, str]:
         """Welcome a visitor; return the visit's key and the SDP answer.
@@ -41,9 +46,25 @@ class Visits:
             OfferError: the offer cannot be answered.
         """
         partner = await self._host.welcome(avatar)
+        return await self._begin(partner, OwnMedia(partner, self._config.video_bitrate), offer_sdp)
+
+    async def open_among(
+        self, gathering: str, avatar: str, guest: str, offer_sdp: str
+    ) -> tuple[str, str, Gathering]:
+        """Welcome a guest of a gathering; return the visit's key, the SDP answer, and the gathering.
+
+        Raises:
+            OfferError: the offer cannot be answered.
+            ValueError, KeyError, RoomFullError, ShowBusyError: see `Gatherings.join`.
+        """
+        joined, line = await self._gatherings.join(gathering, avatar, guest)
+        key, answer = await self._begin(line, line, offer_sdp)
+        return key, answer, joined
+
+    async def _begin(self, partner: Attendant, media: Media, offer_sdp: str) -> tuple[str, str]:
         visit: Visit | None = None
         try:
-            visit = Visit(secrets.token_urlsafe(16), partner, self._config, self._times.visit())
+            visit = Visit(secrets.token_urlsafe(16), partner, media, self._config, self._times.visit())
             answer = await visit.answer(offer_sdp)
         except BaseException:
             await (visit or partner).aclose()
@@ -75,6 +96,6 @@ class Visits:
         except Exception:
             logger.exception("a visit failed")
         finally:
-            self._ended.add(visit.stats())
+            self._ended.add(visit.counts())
             del self._running[visit.key]
             logger.info("visit over; %d left", len(self))

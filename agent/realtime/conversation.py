@@ -18,6 +18,7 @@ from agent.hearing import Began, HearingEvent, Utterance
 from agent.mind import Message, Mind, ToolMind
 from agent.realtime.ears import Ears
 from agent.realtime.events import (
+    RATE_HZ,
     AudioAppend,
     AudioClear,
     AudioCommit,
@@ -97,7 +98,9 @@ class RealtimeConversation:
             case SessionUpdate():
                 self._update(event)
             case AudioAppend():
-                for heard in self._with.ears.push(event.pcm()):
+                pcm = event.pcm()
+                self._session.hear(pcm, RATE_HZ)
+                for heard in self._with.ears.push(pcm):
                     await self._on_heard(heard)
             case AudioCommit():
                 self._commit(self._with.ears.commit())

@@ -1,7 +1,7 @@
-"""`CuedMotion`: gestures that were asked for, over whatever stage moves the rest."""
+"""`CuedMotion`: gestures and looks that were asked for, over whatever stage moves the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final, Generic, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from models.motion.cue import Cue, Gesture
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, FPS, MotionFrame
 from models.motion.gestures import length_s, offset
+from models.motion.looking import LookState, add_look, init_look, step_look
 from models.motion.stage import MotionStage, SpeechChunk
 
 StateT = TypeVar("StateT")
@@ -29,7 +30,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class CuedState(Generic[StateT]):
-    """The stage's own state, and the gestures that go on."""
+    """The stage's own state, the gestures that go on, and where gaze is."""
 
     inner: StateT
     acts: tuple[Act, ...] = ()
@@ -37,10 +38,11 @@ class CuedState(Generic[StateT]):
     """Utterance of the last frame."""
     begun: int = 0
     """How many of its cues have begun; one that comes late begins at once."""
+    look: LookState = field(default_factory=init_look)
 
 
 class CuedMotion(Generic[StateT]):
-    """A `MotionStage` that adds gestures to another's motion. Without cues it changes nothing."""
+    """A `MotionStage` that adds gestures and looks to another's motion. Without these it changes nothing."""
 
     def __init__(self, stage: MotionStage[StateT]) -> None:
         self._stage = stage
@@ -61,7 +63,8 @@ class CuedMotion(Generic[StateT]):
         moved = []
         for index, frame in enumerate(frames, start=first):
             state = _begin(chunk.cues, index, state)
-            moved.append(_move(frame, state.acts))
+            state = replace(state, look=step_look(chunk.look, state.look))
+            moved.append(add_look(_move(frame, state.acts), state.look))
             state = replace(state, acts=_older(state.acts))
         return moved, state
 

@@ -14,9 +14,9 @@ _SHARES: Final = {"head": 0.55, "neck": 0.30, "chest": 0.10, "spine": 0.05}
 """How a turn of the head spreads down the spine."""
 _CHEST_DEG, _CLAVICLE_DEG = 0.7, 1.6
 """A full breath leans the chest back and lifts the collar bones by this much."""
-_EYE_DEG: Final = 30.0
+EYE_DEG: Final = 30.0
 """Angle of an `eyeLook…` weight of 1."""
-_EYE_LIMIT_DEG: Final = 22.0
+EYE_LIMIT_DEG: Final = 22.0
 _LID_FOLLOWS: Final = 0.35
 """The upper lid falls with a look down, as a share of the look's weight."""
 
@@ -54,7 +54,7 @@ def turn_eyes(gaze: Point, head_deg: Float64[np.ndarray, "3"], lids: float) -> F
         lids: Closure of the lids by a blink, 0..1.
     """
     yaw, pitch = (
-        np.clip((gaze[0] - head_deg[1], gaze[1] - head_deg[0]), -_EYE_LIMIT_DEG, _EYE_LIMIT_DEG) / _EYE_DEG
+        np.clip((gaze[0] - head_deg[1], gaze[1] - head_deg[0]), -EYE_LIMIT_DEG, EYE_LIMIT_DEG) / EYE_DEG
     )
     weights = np.zeros(len(EXPRESSIONS), np.float32)
     for name, weight in (

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
+from models.motion.look import AHEAD, Look
 
 SPEECH_RATE_HZ: Final = 16_000
 SAMPLES_PER_FRAME: Final = SPEECH_RATE_HZ // FPS
@@ -42,7 +43,8 @@ class SpeechChunk:
     """What sounds during the next n frames, and what is known of what comes after."""
 
     pcm: Float32[np.ndarray, "samples"]
-    """16 kHz mono in -1..1; n · `SAMPLES_PER_FRAME` samples (zeros where nobody speaks)."""
+    """16 kHz mono in -1..1; n · `SAMPLES_PER_FRAME` samples: what the avatar says or, while its presence is
+    LISTENING, what the other says; zeros where nobody speaks."""
     presence: Presence = Presence.IDLE
     ahead: Float32[np.ndarray, "known"] = field(default_factory=lambda: np.zeros(0, np.float32))
     """Speech known to follow directly; may be empty, on a live microphone it is."""
@@ -55,6 +57,8 @@ class SpeechChunk:
     cues: tuple[Cue, ...] = ()
     """Gestures asked for: of an utterance all known so far, in order, in utterance time; in silence those
     that begin in this chunk, in seconds from its start."""
+    look: Look = AHEAD
+    """Where the one sits whom the person attends to."""
 
     @property
     def frames(self) -> int:
@@ -78,17 +82,18 @@ class MotionStage(Protocol[StateT]):
 
 
 class StillMotion:
-    """Fake `MotionStage`: a mouth that opens with loudness and a body at rest. State: frames made."""
+    """Fake `MotionStage`: a mouth that opens with its own loudness, a body at rest. State: frames made."""
 
     def init_state(self, seed: int) -> int:
         """Start at frame 0; the seed changes nothing."""
         return 0
 
     def step(self, chunk: SpeechChunk, state: int) -> tuple[list[MotionFrame], int]:
-        """Open the jaw with each frame's root mean square."""
+        """Open the jaw with each frame's root mean square, unless it is another who speaks."""
+        own = 0.0 if chunk.presence is Presence.LISTENING else 4.0
         frames = []
         for pcm in chunk.pcm.reshape(-1, SAMPLES_PER_FRAME):
             frame = MotionFrame.rest()
-            frame.expression[24] = min(1.0, 4.0 * float(np.sqrt(np.mean(pcm**2))))
+            frame.expression[24] = min(1.0, own * float(np.sqrt(np.mean(pcm**2))))
             frames.append(frame)
         return frames, state + len(frames)

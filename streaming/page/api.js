@@ -38,8 +38,15 @@ async function call(path, options = {}) {
 export const iceSettings = async () => (await call("/api/ice")).json();
 export const avatars = async () => (await call("/api/avatars")).json();
 
-export async function offer(sdp, avatar) {
-  const body = JSON.stringify({ sdp, avatar });
+/** Who is in a room with several people. */
+export const roomGuests = async (room) => (await call(`/api/rooms/${room}`)).json();
+
+/** What a link needs so that it opens the room for others, too. */
+export const tokenHash = () => (token ? `#token=${encodeURIComponent(token)}` : "");
+
+/** Send an offer; `pass` names a room with several people and the visitor, or is empty. */
+export async function offer(sdp, avatar, pass) {
+  const body = JSON.stringify({ sdp, avatar, ...pass });
   return (await call("/api/offer", { method: "POST", body, headers: { "Content-Type": "application/json" } })).json();
 }
 

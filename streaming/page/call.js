@@ -13,9 +13,10 @@ const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
 
 export class Call extends EventTarget {
-  constructor(avatar, settings) {
+  constructor(avatar, settings, pass) {
     super();
     this.avatar = avatar;
+    this.pass = pass;
     this.settings = settings;
     this.phase = "new";
     this.visit = null;
@@ -48,7 +49,7 @@ export class Call extends EventTarget {
     await this.#gathered();
     if (this.phase === "ended") return;
     performance.mark("visavis:offered");
-    const answer = await api.offer(pc.localDescription.sdp, this.avatar);
+    const answer = await api.offer(pc.localDescription.sdp, this.avatar, this.pass);
     performance.mark("visavis:answered");
     this.visit = answer.visit;
     if (this.phase === "ended") {
@@ -92,7 +93,7 @@ export class Call extends EventTarget {
     this.channel = this.pc.createDataChannel("events");
     this.channel.onopen = () => {
       for (const message of this.unsent.splice(0)) this.send(message);
-      const ping = () => this.send({ type: "ping", sent_ms: performance.now() });
+      const ping = () => this.send({ type: "ping", sent_ms: performance.now(), av_offset_ms: this.avOffsetMs });
       ping();
       this.pings = setInterval(ping, 2000);
     };

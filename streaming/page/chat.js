@@ -19,8 +19,10 @@ export class Chat {
     $("chat-empty").hidden = false;
   }
 
-  /** Show a caption; a later one of the same side and turn replaces the earlier. */
-  caption({ who, turn, text, final }) {
+  /** Show a caption; a later one of the same side and turn replaces the earlier.
+
+      `other`, the name and colour of another visitor whose words they are, is null for one's own. */
+  caption({ who, turn, text, final }, other = null) {
     const key = `${who} ${turn}`;
     let message = this.turns.get(key);
     if (!text) {
@@ -28,11 +30,13 @@ export class Chat {
       return;
     }
     if (!message?.isConnected) {
-      message = el("li", { className: `message ${who}` });
+      message = el("li", { className: `message ${other ? "other" : who}` });
+      if (other) message.style.setProperty("--colour", other.colour);
       this.turns.set(key, message);
       this.#append(message);
     }
     message.textContent = text;
+    if (other) message.prepend(el("b", { className: "by", textContent: other.name }));
     message.dataset.final = String(final);
     this.#follow();
   }

@@ -7,7 +7,10 @@ const STAGE_WORDS = {
   asr_final: "Speech understood",
   llm_first_token: "First word thought",
   tts_first_pcm: "First sound made",
-  audible: "Heard by you",
+  motion_first: "First movement made",
+  video_first: "First picture drawn",
+  audible: "Handed out",
+  webrtc_first: "Sent to you",
 };
 const TIERS = ["Full", "Warp", "Sparse", "Still"];
 const TURNS_KEPT = 24;
@@ -74,6 +77,7 @@ export class LatencyPanel {
       tile("Voice", b.audioKbps?.toFixed(0), "kbit/s"),
       tile("Packet loss", b.lossPercent?.toFixed(1), "%"),
       tile("Playout delay", b.delayMs?.toFixed(0), "ms"),
+      tile("Picture after sound", b.avOffsetMs?.toFixed(0), "ms"),
       tile("Dropped frames", b.dropped?.toFixed(0), ""),
       tile("Quality", "tier" in r ? TIERS[Math.round(r.tier)] ?? r.tier : undefined, ""),
     ];

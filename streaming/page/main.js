@@ -11,6 +11,7 @@ import { drawNetwork, health, NetworkProbe } from "./network.js";
 import { Settings, showHint } from "./settings.js";
 import { drawPeople, Stage } from "./stage.js";
 import { Panel } from "./tabs.js";
+import { Together } from "./together.js";
 
 const RECONNECT_DELAYS_MS = [300, 1500, 4000];
 const MEASURE_MS = 1000;
@@ -20,6 +21,7 @@ const stage = new Stage();
 const microphone = new Microphone();
 const chat = new Chat((text) => say(text));
 const latency = new LatencyPanel();
+const together = new Together();
 const panel = new Panel(() => showPanels());
 new Settings(microphone, stage.video, () => startMicrophone(), () => inLobby() && microphone.close());
 const create = new CreateDialog((name) => meetNew(name));
@@ -56,7 +58,7 @@ async function loadLobby(name = null) {
   [cards, ice] = await Promise.all([api.avatars(), ice ?? api.iceSettings()]);
   await Promise.all(cards.map(async (card) => (card.url = await api.pictureUrl(card.preview))));
   $("text").maxLength = ice.text_max_chars;
-  const wanted = name ?? new URLSearchParams(location.search).get("avatar");
+  const wanted = name ?? (await together.look()) ?? new URLSearchParams(location.search).get("avatar");
   const card = cards.find((one) => one.name === wanted) ?? cards[0];
   if (card) choose(card);
   else {
@@ -101,7 +103,7 @@ async function join({ withMicrophone }) {
 
 async function connect() {
   setStatus("Connecting…", "fair");
-  const mine = new Call(chosen.name, ice);
+  const mine = new Call(chosen.name, ice, together.pass());
   call = mine;
   probe = new NetworkProbe();
   facts = { call, microphone, pair: null, browser: {} };
@@ -178,6 +180,7 @@ function leave() {
   stage.uncover();
   stage.setPhase("lobby");
   stage.subtitle("");
+  together.leave().catch((error) => toast(error.message, "warning"));
   for (const id of ["status", "panel-toggle", "dock", "hint", "panel"]) $(id).hidden = true;
   $("join").focus();
 }
@@ -190,10 +193,16 @@ stage.onfirstframe = () => {
 
 function obey(event) {
   if (event.kind === "caption") {
-    chat.caption(event);
+    const { speaker } = event;
+    const other = speaker && speaker !== together.me ? { name: speaker, colour: together.colour(speaker) } : null;
+    chat.caption(event, other);
     if (event.who === "avatar") stage.subtitle(event.text);
-  } else if (event.kind === "state") stage.setState(event.state);
-  else if (event.kind === "latency") latency.turn(event);
+  } else if (event.kind === "state") stage.setState(event.state, together.floorOfOthers);
+  else if (event.kind === "guests") together.here(event).forEach((words) => chat.note(words));
+  else if (event.kind === "talking") {
+    together.speaking(event);
+    stage.setState(document.body.dataset.state, together.floorOfOthers);
+  } else if (event.kind === "latency") latency.turn(event);
   else if (event.kind === "stats") {
     latency.room = event.values;
   } else if (event.kind === "notice") toast(event.text, event.level);
@@ -207,6 +216,7 @@ async function measure() {
   const read = await probe.read(mine.pc, mine.rttMs);
   if (call !== mine) return;
   facts = { call, microphone, ...read };
+  call.avOffsetMs = read.browser.avOffsetMs;
   if (call.phase === "live") {
     const { rttMs } = facts.browser;
     setStatus(rttMs === undefined ? "Live" : `Live · ${Math.max(1, Math.round(rttMs))} ms`, health(facts.browser));

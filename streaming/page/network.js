@@ -21,10 +21,17 @@ export class NetworkProbe {
       browser: {
         rttMs: pair?.currentRoundTripTime !== undefined ? 1000 * pair.currentRoundTripTime : (rttMs ?? undefined),
         dropped: now.video.framesDropped,
+        avOffsetMs: playedApart(now),
         ...(before && rates(before, now)),
       },
     };
   }
+}
+
+/** By how much pictures are played later than their sound; both times are the sender's, of what plays now. */
+function playedApart({ video, audio }) {
+  const [picture, sound] = [video.estimatedPlayoutTimestamp, audio.estimatedPlayoutTimestamp];
+  return picture > 0 && sound > 0 && Math.abs(sound - picture) < 60_000 ? sound - picture : undefined;
 }
 
 function rates(before, now) {

@@ -23,9 +23,11 @@ export class Stage {
     }
   }
 
-  setState(state) {
+  /** Show what the avatar does; where there are several visitors, also to whom it listens. */
+  setState(state, floor = "") {
     document.body.dataset.state = state in STATE_WORDS ? state : "idle";
-    $("presence-text").textContent = STATE_WORDS[state] ?? "";
+    const whom = state === "listening" && floor ? ` to ${floor}` : "";
+    $("presence-text").textContent = (STATE_WORDS[state] ?? "") + whom;
   }
 
   setPoster(url, title) {

@@ -8,12 +8,15 @@ import numpy as np
 
 from agent.asr import ScriptedAsr
 from agent.conversation import Conversation, Senses
+from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.history import History
 from agent.mind import Message, ScriptedMind
+from agent.turn_end import SilentTurnEnd
 from agent.turns import ConversationConfig
 from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
 from agent.voice import ToneVoice
+from agent.words import Words, WordsConfig
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
 from engine.config import SessionConfig
@@ -102,7 +105,7 @@ class Room:
 
 
 @asynccontextmanager
-async def visit(mind, *, asr=None, voice=None, **config):
+async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, **config):
     """Open a visit with scripted senses; close it and check that nothing is left."""
     before = asyncio.all_tasks()
     motion = RecordingMotion()
@@ -111,7 +114,11 @@ async def visit(mind, *, asr=None, voice=None, **config):
     )
     history = History([Message("system", "Be kind.")], 4000)
     hearing = Hearing(SpeechDetector(LoudnessScorer(), VadConfig()), HearingConfig())
-    senses = Senses(hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history, APOLOGY)
+    senses = Senses(
+        hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history,
+        turn_end or SilentTurnEnd(), Words(WordsConfig()),
+        Fillers(fillers or FillersConfig(after_s=0)), APOLOGY,
+    )  # fmt: skip
     conversation = Conversation(session, senses, ConversationConfig(**config))
     room = Room(conversation, history, mind, motion)
     watchers = [asyncio.create_task(_watch_packets(room)), asyncio.create_task(_watch_events(room))]

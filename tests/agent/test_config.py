@@ -3,13 +3,26 @@ import yaml
 from pydantic import BaseModel
 
 from agent.config import Config, ConfigError, load_config, presets
+from agent.words import Words
 from models.picture import Tier
 from tests.house.repository import ROOT
 
 
 def test_presets():
-    assert presets() == ("default", "echo", "openai")
-    assert [load_config(name, {}).mind.kind for name in presets()] == ["local", "echo", "openai"]
+    assert presets() == ("default", "echo", "german", "openai")
+    assert [load_config(name, {}).mind.kind for name in presets()] == ["local", "echo", "local", "openai"]
+
+
+def test_another_language_is_a_preset():
+    english, german = load_config("default", {}), load_config("german", {})
+    assert german.asr.language == "de"
+    for part in ("asr", "voice", "fillers", "persona", "words"):
+        assert getattr(german, part) != getattr(english, part), part
+    words, english_words = Words(german.words), Words(english.words)
+    assert words.is_unfinished("Ich hätte gern einen Kaffee und")
+    assert not english_words.is_unfinished("Ich hätte gern einen Kaffee und")
+    assert words.is_backchannel("Ach so, ja genau.")
+    assert german.turn_end == english.turn_end
 
 
 def stated(model: BaseModel, settings: dict, place: str = "") -> list[str]:
@@ -78,6 +91,13 @@ def test_a_file_says_only_what_it_changes(tmp_path):
         ("vad: {treshold: 1}", "vad.treshold: no such setting; there are threshold, release_threshold"),
         ("mind: {kind: telepathy}", "mind.kind: .*'local', 'echo' or 'openai'.*'telepathy'"),
         ("room: {port: 99999}", "room.port: .*99999"),
+        ("turn_end: {unsure_ms: 2000}", "unsure_ms 2000 is above incomplete_ms 1400"),
+        ("turn_end: {kind: magic}", "turn_end.kind: .*'words' or 'silence'.*'magic'"),
+        ("words: {backchannels: ['...']}", "words.backchannels: .*every entry must hold a word"),
+        ("fillers: {texts: ['']}", "fillers.texts: .*a few words"),
+        ("echo: {agreement: 2}", "echo.agreement: .*less than 1"),
+        ("asr: {language: de}", "asr: .*whisper_tiny_en understands English alone, and language is de"),
+        ("asr: {language: German}", "asr.language: .*pattern"),
         ("vad: {pause_ms: 900}", "pause_ms 900 is above min_silence_ms 480"),
         ("- a list", "key: value"),
         ("a: [", "not YAML"),
@@ -91,7 +111,7 @@ def test_errors_name_the_place_and_the_choices(tmp_path, text, says):
 
 
 def test_no_such_preset():
-    with pytest.raises(ConfigError, match="presets are default, echo, openai"):
+    with pytest.raises(ConfigError, match="presets are default, echo, german, openai"):
         load_config("nowhere", {})
 
 

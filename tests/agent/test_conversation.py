@@ -252,7 +252,8 @@ async def test_a_cough_while_it_thinks_does_not_lose_the_question():
         await room.speak(0.3)
         await room.until("speaking")
         await room.until("listening")
-        assert room.said == [("user", "Really?", False), ("assistant", "Yes.", False)]
+        assert room.said == [("user", "Really?", False), ("assistant", "Late.", False)]
+        assert len(mind.asked) == 1, "it thinks on"
 
 
 async def test_recognition_fails():
@@ -373,3 +374,14 @@ async def test_gestures_in_the_answer_reach_the_motion_and_nobody_reads_them():
     assert [cue.at_s for cue in cues] == [0.0, pytest.approx(5 * 0.06), pytest.approx(10 * 0.06 - 0.12)]
     assert set(room.avatar_captions) == {"Good day!"}
     assert room.said[-1] == ("assistant", "Good day!", False)
+
+
+async def test_the_visitors_voice_reaches_the_motion_while_the_avatar_listens():
+    async with visit(ScriptedMind([LONG])) as room:
+        await room.speak(1)
+        await room.until("speaking")
+        await room.speak(0.06)
+        await room.until_sounding("Five")
+    chunks = room.motion.chunks
+    assert any(np.abs(c.pcm).max() > 0.2 for c in chunks if c.presence == Presence.LISTENING)
+    assert not any(c.pcm.any() for c in chunks if c.presence in (Presence.THINKING, Presence.IDLE))

@@ -16,8 +16,9 @@ from agent.voice import SilentVoice, ToneVoice
 from models.avatar import CARD, AvatarNotFoundError
 from models.home import avatars_root
 from models.picture import BoxPicture
-from streaming.contract import AvatarRejectedError, Caption, Notice, RoomFullError
+from streaming.contract import AvatarRejectedError, Caption, Guest, Notice, RoomFullError
 from tests.agent.realtime import calling
+from tests.streaming.company_contract import check_company
 from tests.streaming.host_contract import check_host
 from tests.streaming.rooms import open_room
 
@@ -100,6 +101,27 @@ async def test_a_show_takes_a_place_like_a_visit():
 
 async def test_the_real_host_keeps_the_contract():
     await check_host(make())
+
+
+async def test_the_real_company_keeps_the_contract():
+    async with aclosing(make(assumed_frame_cost_ms=1.0)) as host:
+        await check_company(host)
+
+
+async def test_guests_beyond_the_first_need_power():
+    async with aclosing(make(assumed_frame_cost_ms=1.0, assumed_guest_cost_ms=20_000.0)) as host:
+        company = await host.gather("ada")
+        for name in ("Ann", "Ben"):
+            company.admit(Guest(name))
+        with pytest.raises(RoomFullError, match="one more guest"):
+            company.admit(Guest("Cid"))
+
+
+async def test_the_mind_knows_that_there_are_several():
+    async with aclosing(make()) as host:
+        company = await host.gather("ada")
+        assert "Several people" in company._minutes.messages()[0].content
+        assert company.session is not None
 
 
 async def test_a_realtime_client_talks_with_the_hosts_own_faculties():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from agent.echo import EchoConfig, EchoScorer
 from agent.vad import (
     WINDOW,
     LoudnessScorer,
@@ -33,9 +34,10 @@ def detect(detector, pcm, sizes=(10**9,)):
     return events
 
 
-@pytest.fixture(scope="module", params=["fake", "silero"])
+@pytest.fixture(scope="module", params=["fake", "silero", "echo"])
 def scorer(request):
-    return LoudnessScorer() if request.param == "fake" else SileroScorer()
+    fake = LoudnessScorer()
+    return {"fake": fake, "echo": EchoScorer(fake, EchoConfig())}.get(request.param) or SileroScorer()
 
 
 class TestScorerContract:

@@ -49,7 +49,9 @@ def test_what_was_measured_counts_more_than_what_was_assumed():
     assert machine.capacity() == 2
     with pytest.raises(AdmissionRefusedError, match="2 conversations"):
         machine.enter()
-    assert machine.stats() == {"sessions": 2.0, "sessions_capacity": 2.0, "frame_cost_ms": 28.0}
+    assert machine.stats() == {
+        "sessions": 2.0, "sessions_capacity": 2.0, "guests": 0.0, "frame_cost_ms": 28.0
+    }  # fmt: skip
 
 
 def test_the_limit_holds_however_cheap_a_frame_is():
@@ -64,3 +66,28 @@ def test_the_limit_holds_however_cheap_a_frame_is():
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValidationError):
         AdmissionConfig(**wrong)
+
+
+def test_guests_cost_little_and_are_counted():
+    machine = admission(assumed_frame_cost_ms=20.0, assumed_guest_cost_ms=10.0)
+    machine.enter()
+    assert machine.capacity() == 2
+    guests = [machine.enter_as_guest() for _ in range(3)]
+    assert machine.capacity() == 1, "20 + 3 x 10 of 56 ms are taken"
+    with pytest.raises(AdmissionRefusedError, match="one more guest"):
+        machine.enter_as_guest()
+    with pytest.raises(AdmissionRefusedError, match="one conversation"):
+        machine.enter()
+    for guest in guests:
+        guest.leave()
+        guest.leave()
+    machine.enter()
+    assert machine.stats()["guests"] == 0
+
+
+def test_one_guest_a_session_is_always_admitted():
+    machine = admission(assumed_frame_cost_ms=500.0)
+    machine.enter()
+    machine.enter_as_guest()
+    with pytest.raises(AdmissionRefusedError):
+        machine.enter_as_guest()

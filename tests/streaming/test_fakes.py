@@ -8,6 +8,7 @@ import pytest
 from streaming.contract import AvatarRejectedError, Progress, RoomFullError
 from streaming.fake_face import FakeFace
 from streaming.fakes import EVENTS_MAX, FakeHost, FakePartner
+from tests.streaming.company_contract import check_company
 from tests.streaming.host_contract import check_host
 
 
@@ -78,3 +79,9 @@ def test_the_face_moves_and_opens_its_mouth():
     assert changed.any()
     assert np.flatnonzero(changed.any(axis=1)).min() > 64, "the mouth is in the lower half"
     assert (shut != later).any()
+
+
+async def test_the_fake_company_keeps_the_contract():
+    host = FakeHost(size=64)
+    await check_company(host)
+    await host.aclose()

@@ -44,12 +44,14 @@ async def test_typed_words_are_captioned_and_answered():
     async with open_room(FakeHost(size=64)) as room, visiting(room) as visitor:
         await visitor.send(type="say", text="good morning")
         await until(lambda: visitor.said("avatar"))
+        await until(lambda: any("webrtc_first" in e.get("stages_ms", {}) for e in visitor.events))
         states = [event["state"] for event in visitor.events if event["kind"] == "state"]
         latencies = [event["stages_ms"] for event in visitor.events if event["kind"] == "latency"]
     assert visitor.said("visitor") == ["good morning"]
     assert visitor.said("avatar") == ["You said: good morning"]
     assert states[-3:-1] == ["thinking", "speaking"] or states[-2:] == ["thinking", "speaking"]
     assert latencies[0]["audible"] == 240
+    assert 240 <= latencies[-1]["webrtc_first"] < 1240, "told once the sender has taken the first sound"
 
 
 async def test_the_microphone_is_heard():
@@ -75,9 +77,12 @@ async def test_stats_and_pongs_arrive():
         open_room(FakeHost(size=64), RoomConfig(stats_interval_s=0.1)) as room,
         visiting(room) as visitor,
     ):
-        await visitor.send(type="ping", sent_ms=12.5)
+        await visitor.send(type="ping", sent_ms=12.5, av_offset_ms=-31.0)
         await until(lambda: {"pong", "stats"} <= {event["kind"] for event in visitor.events})
         stats = next(event["values"] for event in visitor.events if event["kind"] == "stats")
+        await until(
+            lambda: 31 in [e["values"]["av_offset_ms"] for e in visitor.events if e["kind"] == "stats"]
+        )
     assert {"kind": "pong", "sent_ms": 12.5} in visitor.events
     assert {"pictures_dropped", "sound_dropped_ms", "tier", "video_target_kbps"} <= set(stats)
 

@@ -89,7 +89,9 @@ class RuleMotion:
         first = round(chunk.segment_s * FPS)
         for i, pcm in enumerate(chunk.pcm.reshape(-1, SAMPLES_PER_FRAME)):
             utterance = Utterance(chunk.segment, first + i, chunk.phones)
-            frame, state = _step_frame(pcm, chunk.presence, utterance, state)
+            # Another's voice must not move its mouth; the rules nod without it.
+            own = pcm if chunk.presence is not Presence.LISTENING else np.zeros_like(pcm)
+            frame, state = _step_frame(own, chunk.presence, utterance, state)
             frames.append(frame)
         return frames, state
 
