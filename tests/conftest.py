@@ -13,7 +13,7 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-import tests.shape_checks  # noqa: F401  (named by the hook below)
+import tests.shape_checks
 
 ROOT = Path(__file__).parent.parent
 NO_CORPUS = "no corpus beside the checkout, and VISAVIS_CORPUS names none"
@@ -69,9 +69,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def unchecked():
     """Leave the shape checks off: for tests of many thousand frames."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    with tests.shape_checks.switched_off():
+        yield
 
 
 @pytest.fixture(scope="session")
