@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from agent.cli import main
 from models.motion.stage import Phone
 from tests.motion.voices import buzz, sentence
 from training.corpus.utterance import Utterance
@@ -16,17 +15,6 @@ from training.evaluation.report import Report
 from training.evaluation.sounds import LEVEL, other_sounds
 from training.evaluation.systems import open_systems
 from training.evaluation.texts import text_of
-
-
-@pytest.fixture
-def run(capfd):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit:
-            main(arguments)
-        output, errors = capfd.readouterr()
-        return exit.value.code or 0, output, errors
-
-    return run
 
 
 @pytest.fixture(scope="module")
