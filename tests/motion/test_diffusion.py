@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.motion.diffusion.network import MotionNetwork, rotate
+from models.motion.diffusion.kernels import rotate
+from models.motion.diffusion.network import MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, consistency, ddim, ddpm
 from models.motion.diffusion.schedule import alpha_sigma, times
 from models.motion.diffusion.shape import NetShape

@@ -69,7 +69,7 @@ def random_net():
 
 def test_numpy_and_torch_run_the_same_network(tmp_path):
     net, frames = random_net(), 30
-    save_net(net, tmp_path / "m.safetensors")
+    save_net(net, tmp_path / "m.safetensors", whole=True)
     network = MotionNetwork.load(tmp_path / "m.safetensors")
     columns = 4 * (frames + SHAPE.past_frames + SHAPE.ahead_frames)
     heard = Heard(

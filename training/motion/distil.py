@@ -88,7 +88,8 @@ def _loss(student: MotionNet, teacher: MotionNet, batch: Batch, run: MotionTrain
         target = solve(teacher, noisy, t, branches, run.distil)
     own = _branch(student, batch.heard, seen, mouth_t, rest_t)
     error = (student(noisy, t, own.condition, own.past) - target) ** 2
-    return run.loss.mouth * error[..., student.mouth].mean() + error[..., ~student.mouth].mean()
+    mouth, eyes, rest = (error[..., part].mean() for part in (student.mouth, student.eyes, student.rest))
+    return run.loss.mouth * mouth + run.loss.eyes * eyes + rest
 
 
 def solve(

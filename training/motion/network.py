@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.audio import COLUMNS_PER_FRAME, MEL_BANDS
-from models.motion.diffusion.shape import MOUTH, NetShape
+from models.motion.diffusion.shape import EYES, MOUTH, NetShape
 
 KeysValues = list[tuple[Float[Tensor, "batch heads frames size"], Float[Tensor, "batch heads frames size"]]]
 
@@ -115,9 +115,10 @@ class MotionNet(nn.Module):
         """Names the phones of the frame's first and third column: teaches the ear, unused afterwards."""
         nn.init.normal_(self.phone_in.weight, std=0.3)
         nn.init.zeros_(self.motion_out.weight)
-        mouth = torch.zeros(shape.motion_size, dtype=torch.bool)
-        mouth[list(MOUTH)] = True
-        self.mouth = nn.Buffer(mouth, persistent=False)
+        mouth, eyes = (torch.zeros(shape.motion_size, dtype=torch.bool) for _ in range(2))
+        mouth[list(MOUTH)], eyes[list(EYES)] = True, True
+        self.mouth, self.eyes = nn.Buffer(mouth, persistent=False), nn.Buffer(eyes, persistent=False)
+        self.rest = nn.Buffer(~(mouth | eyes), persistent=False)
 
     def hear(self, heard: Heard) -> Float[Tensor, "batch frames width"]:
         """Return what the audio MLP makes of the sound around each frame."""

@@ -103,7 +103,7 @@ class Trainer:
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
             losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
-        return float(losses.mouth + losses.rest)
+        return float(losses.mouth + losses.eyes + losses.rest)
 
     def _steps(self) -> Iterator[int]:
         columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -128,7 +128,8 @@ class Trainer:
     def _report(self, losses: Losses, held_out: float) -> None:
         line: dict[str, Any] = {"step": self.step, "held_out": held_out}
         line |= {
-            name: float(getattr(losses, name).detach()) for name in ("mouth", "rest", "temporal", "phones")
+            name: float(getattr(losses, name).detach())
+            for name in ("mouth", "eyes", "rest", "temporal", "phones")
         }
         line["learning_rate"] = self._schedule.get_last_lr()[0]
         self.out.mkdir(parents=True, exist_ok=True)

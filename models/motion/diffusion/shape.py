@@ -15,6 +15,8 @@ MOUTH: Final = tuple(
     i for i, name in enumerate(EXPRESSIONS) if name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
 )
 """Channels that sound decides. Their past is noised apart from the rest: see `NetShape`."""
+EYES: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith(("eyeBlink", "eyeLook")))
+"""Channels of lids and gaze."""
 PRESENCES: Final = tuple(Presence)
 METADATA: Final = "visavis"
 
