@@ -20,7 +20,7 @@ from training.motion.checkpoint import average, load_net, save_net
 from training.motion.config import DistilConfig, MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import noised, noised_past
-from training.motion.network import Heard, KeysValues, MotionNet
+from training.motion.network import Heard, MotionNet, Past
 from training.motion.train import WEIGHTS, pace, seed_all
 
 _REPORTED: Final = 20
@@ -40,7 +40,7 @@ class Branch:
     """One half of guidance: what frames are conditioned on, and the past that goes with it."""
 
     condition: Float[Tensor, "batch frames width"]
-    past: KeysValues
+    past: Past
 
 
 def distil(teacher_weights: Path, run: MotionTraining, corpus: Path, out: Path) -> Distilled:

@@ -65,10 +65,7 @@ def motion_loss(net: MotionNet, batch: Batch, weights: LossConfig, drop: DropCon
     audio = net.hear(batch.heard)
     condition = net.condition(batch.heard, audio)
     seen, mouth_t, rest_t = noised_past(x, net.mouth, drop)
-    past = [
-        (repeat(k, weights.draws), repeat(v, weights.draws))
-        for k, v in net.past(seen, mouth_t, rest_t, condition)
-    ]
+    past = net.past(seen, mouth_t, rest_t, condition).repeated(weights.draws)
     x = repeat(x, weights.draws)
     t = draw_times(*x.shape[:2])
     x0_hat = net(noised(x, t[..., None]), t, repeat(condition, weights.draws), past).float()

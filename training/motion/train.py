@@ -61,16 +61,18 @@ class Trainer:
         run: Every number of it.
         corpus: Folder with `packed/train` and `packed/val`.
         out: Folder for weights, scalars and what resuming needs. A run that lies there goes on.
+        start: Weights to begin with, instead of chance; what they lack begins as it would anyway.
     """
 
-    def __init__(self, run: MotionTraining, corpus: Path, out: Path) -> None:
+    def __init__(self, run: MotionTraining, corpus: Path, out: Path, start: Path | None = None) -> None:
         seed_all(run.seed)
         self.run, self.out = run, out
         train = load_conversations(corpus / "packed" / "train", "Reading the corpus")
         held_out = load_conversations(corpus / "packed" / "val", "Reading held-out voices")
         shape = run.net.shape()
-        self.net = MotionNet(shape)
-        measure(self.net, train)
+        self.net = MotionNet(shape) if start is None else load_net(start)
+        if start is None:
+            measure(self.net, train)
         self.ema = deepcopy(self.net).requires_grad_(False)
         self._clips = Clips(
             train, shape, run.clip_frames, run.drop, run.seed, absolute_pose=run.absolute_pose

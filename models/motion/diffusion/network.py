@@ -5,7 +5,7 @@ rows of all arrays are the branches of classifier-free guidance: one that hears,
 baked into the weights, one that is deaf.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 from safetensors import safe_open
 
 from models.motion.diffusion.kernels import affine, attend, normalise, rotate, silu
-from models.motion.diffusion.shape import NetShape
+from models.motion.diffusion.shape import CARRY, NetShape
 
 Rows = Float32[np.ndarray, "rows width"]
 
@@ -25,12 +25,14 @@ class Cache:
 
     keys: Float32[np.ndarray, "layers rows slots heads size"]
     values: Float32[np.ndarray, "layers rows slots heads size"]
+    before: Float32[np.ndarray, "two motion"]
+    """The two newest frames, the newest first, as noised as they were put in; zeros before the first."""
     frames: int = 0
     """Frames that were put in since the stream began."""
 
     def copy(self) -> "Cache":
         """Return a cache of its own, to be written to."""
-        return Cache(self.keys.copy(), self.values.copy(), self.frames)
+        return replace(self, keys=self.keys.copy(), values=self.values.copy())
 
 
 class MotionNetwork:
@@ -58,7 +60,7 @@ class MotionNetwork:
         """Return an empty past."""
         s = self.shape
         empty = np.full((s.layers, rows, s.window_frames, s.heads, s.width // s.heads), np.nan, np.float32)
-        return Cache(empty, empty.copy())
+        return Cache(empty, empty.copy(), np.zeros((2, s.motion_size), np.float32))
 
     def hear_columns(self, mel: Float32[np.ndarray, "columns 80"]) -> Float32[np.ndarray, "columns features"]:
         """Return what each column of sound brings to the frames that hear it."""
@@ -97,10 +99,20 @@ class MotionNetwork:
     def denoise(
         self, x: Float32[np.ndarray, "motion"], t: float, condition: Rows, cache: Cache
     ) -> Float32[np.ndarray, "rows motion"]:
-        """Return x̂₀ of the coming frame in each branch, in units of deviation."""
+        """Return x̂₀ of the coming frame in each branch, in units of deviation.
+
+        `condition` is that of `begin`.
+        """
         h = self._linear(x[None], "motion_in") + condition + self._step(t)
         h = self._through(h, cache, write=False)
-        return self._linear(self._norm(h, "norm_out"), "motion_out")
+        carried = CARRY * self._weights["carry"] * cache.before[0]
+        return carried + self._linear(self._norm(h, "norm_out"), "motion_out")
+
+    def begin(self, mouth_t: float, rest_t: float, condition: Rows, cache: Cache) -> Rows:
+        """Add to a frame's condition the two frames before it, and how much they were noised."""
+        level = np.concatenate([self._step(mouth_t), self._step(rest_t)], axis=1)
+        before = self._linear(cache.before.reshape(1, -1), "before_in")
+        return condition + before + self._linear(level, "level_in")
 
     def remember(
         self, x: Float32[np.ndarray, "motion"], mouth_t: float, rest_t: float, condition: Rows, cache: Cache
@@ -110,7 +122,7 @@ class MotionNetwork:
         h = h + self._linear(self._step(mouth_t), "mouth_in")
         h = h + self._linear(self._step(rest_t), "rest_in")
         self._through(h, cache, write=True)
-        return Cache(cache.keys, cache.values, cache.frames + 1)
+        return replace(cache, before=np.stack([x, cache.before[0]]), frames=cache.frames + 1)
 
     def _through(self, h: Rows, cache: Cache, *, write: bool) -> Rows:
         """Run one frame through the layers; its place in time is the cache's next."""
