@@ -1,4 +1,4 @@
-"""What all tests share: shape checks, virtual time, the corpus.
+"""What all tests share: shape checks, virtual time, the command line, the corpus.
 
 A test marked `virtual_time` runs on `engine.virtual_time.VirtualTimeLoop`.
 A test marked `corpus` takes the fixture `corpus`, and is skipped where there is no corpus.
@@ -13,7 +13,7 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-import tests.shape_checks  # noqa: F401  (named by the hook below)
+import tests.shape_checks
 
 ROOT = Path(__file__).parent.parent
 NO_CORPUS = "no corpus beside the checkout, and VISAVIS_CORPUS names none"
@@ -69,9 +69,22 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def unchecked():
     """Leave the shape checks off: for tests of many thousand frames."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    with tests.shape_checks.switched_off():
+        yield
+
+
+@pytest.fixture
+def run(capfd):
+    """Run one command of `visavis` in this process; returns its exit status, output and errors."""
+    from agent.cli import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit:
+            main(arguments)
+        output, errors = capfd.readouterr()
+        return exit.value.code or 0, output, errors
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,22 @@
 """The runtime checker behind the shapes in our signatures. Types without a shape are left to mypy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import get_args
 
 import beartype
+import jaxtyping
 from jaxtyping import AbstractArray
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    """Leave the checks off, here and in processes begun from here."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def check(function):

@@ -85,6 +85,7 @@ def train_motion(
     config: Annotated[Path, typer.Option(help="A run, such as configs/motion/embedded.yaml.", exists=True)],
     out: OutOption = Path("out/motion"),
     steps: Annotated[int | None, typer.Option(help="Steps, instead of the run's own.", min=1)] = None,
+    start: Annotated[Path | None, typer.Option(help="Weights to begin with.", exists=True)] = None,
 ) -> None:
     """Train the motion model. A run that lies in the folder goes on where it stopped."""
     from training.motion.config import load_training
@@ -92,7 +93,7 @@ def train_motion(
 
     run = load_training(config)
     run = run if steps is None else run.model_copy(update={"steps": steps})
-    done = Trainer(run, corpus, out).train()
+    done = Trainer(run, corpus, out, start).train()
     typer.echo(f"{done.weights}: held-out loss {done.first_loss:.3f} before, {done.last_loss:.3f} after")
 
 

@@ -14,19 +14,6 @@ def fresh_home(tmp_path, monkeypatch):
     monkeypatch.setenv("VISAVIS_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture
-def run(capfd):
-    """Run one command in this process; returns its exit status, output and errors."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit:
-            main(arguments)
-        output, errors = capfd.readouterr()
-        return exit.value.code or 0, output, errors
-
-    return run
-
-
 def test_help_imports_nothing_heavy():
     program = """
 import sys

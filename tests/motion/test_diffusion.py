@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.motion.diffusion.network import MotionNetwork, rotate
+from models.motion.diffusion.kernels import rotate
+from models.motion.diffusion.network import MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, consistency, ddim, ddpm
 from models.motion.diffusion.schedule import alpha_sigma, times
 from models.motion.diffusion.shape import NetShape
@@ -35,7 +36,8 @@ def random_weights(shape: NetShape, seed: int = 0) -> dict[str, np.ndarray]:
         ("audio_out", width, shape.hidden), ("style_in", width, shape.style_size),
         ("motion_in", width, MOTION_SIZE), ("past_in", width, MOTION_SIZE), ("step_in", width, width),
         ("step_out", width, width), ("mouth_in", width, width), ("rest_in", width, width),
-        ("motion_out", MOTION_SIZE, width),
+        ("motion_out", MOTION_SIZE, width), ("before_in", width, 2 * MOTION_SIZE),
+        ("level_in", width, 2 * width),
     ):  # fmt: skip
         linear(name, out, features)
     for n in range(shape.layers):
@@ -49,6 +51,7 @@ def random_weights(shape: NetShape, seed: int = 0) -> dict[str, np.ndarray]:
     w |= {"norm_out.weight": np.ones(width), "norm_out.bias": np.zeros(width)}
     w |= {"phone_in.weight": random.normal(0.0, 1.0, (shape.phones, shape.column_size))}
     w |= {"presence_in.weight": random.normal(0.0, 1.0, (shape.presences, width))}
+    w |= {"carry": random.normal(0.0, 0.02, MOTION_SIZE)}
     w |= {"unheard": random.normal(0.0, 1.0, shape.column_size), "deaf": random.normal(0.0, 1.0, width)}
     w |= {"mel_mean": np.full(80, -8.0), "mel_scale": np.full(80, 3.0)}
     w |= {"motion_mean": np.full(MOTION_SIZE, 0.3), "motion_scale": np.full(MOTION_SIZE, 0.1)}

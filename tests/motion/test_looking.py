@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from models.motion.cued import CuedMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.frame import EXPRESSION_INDEX, FPS, JOINT_INDEX
 from models.motion.look import Look
 from models.motion.looking import HEAD_SHARE
 from models.motion.pose import EYE_DEG
-from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.stage import SAMPLES_PER_FRAME, SpeechChunk, StillMotion
 from tests.motion.voices import vectors
 

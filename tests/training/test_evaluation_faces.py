@@ -5,13 +5,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from models.motion.frame import MotionFrame
-from models.motion.rules import RuleMotion
 from models.motion.stage import StillMotion
 from training.evaluation.body_face import curves_of_motion, face_points
 from training.evaluation.drive import Pace, drive, idle
 from training.evaluation.marks import IRIS_MM
 from training.evaluation.track import Track
 from training.evaluation.tracked_face import curves_of_track, motion_of_track
+from training.teacher.rules import RuleMotion
 
 
 def face(weights=None, turns_deg=None):

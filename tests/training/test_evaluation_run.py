@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from agent.cli import main
 from models.motion.stage import Phone
 from tests.motion.voices import buzz, sentence
 from training.corpus.utterance import Utterance
@@ -15,18 +14,6 @@ from training.evaluation.learned import short
 from training.evaluation.report import Report
 from training.evaluation.sounds import LEVEL, other_sounds
 from training.evaluation.systems import open_systems
-from training.evaluation.texts import text_of
-
-
-@pytest.fixture
-def run(capfd):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit:
-            main(arguments)
-        output, errors = capfd.readouterr()
-        return exit.value.code or 0, output, errors
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +64,6 @@ def test_the_report_is_one_line_without_nan(results):
     line = report.as_json()
     assert "NaN" not in line
     assert json.loads(line)["generated"]["energy"]["speech"]["blink_ms"] is None
-
-
-def test_texts_lie_beside_clips_or_in_their_names(tmp_path):
-    silence = np.zeros(16_000, np.float32)
-    assert text_of(tmp_path / "bbaf2n.mpg", silence) == "bin blue at f two now"
-    (tmp_path / "talk.lab").write_text("hello\n there\n")
-    assert text_of(tmp_path / "talk.mp4", silence) == "hello there"
 
 
 def test_unknown_systems_are_told_the_choices():

@@ -69,7 +69,7 @@ def random_net():
 
 def test_numpy_and_torch_run_the_same_network(tmp_path):
     net, frames = random_net(), 30
-    save_net(net, tmp_path / "m.safetensors")
+    save_net(net, tmp_path / "m.safetensors", whole=True)
     network = MotionNetwork.load(tmp_path / "m.safetensors")
     columns = 4 * (frames + SHAPE.past_frames + SHAPE.ahead_frames)
     heard = Heard(
@@ -91,7 +91,8 @@ def test_numpy_and_torch_run_the_same_network(tmp_path):
             heard.phones[0, 4 * i : 4 * i + SHAPE.window_columns].numpy().astype(np.uint8),
             int(heard.presence[0, i]), heard.style[0].numpy(), 2,
         )  # fmt: skip
-        x0_hat = network.denoise(x[0, i].numpy(), float(t[0, i]), condition, cache)
+        begun = network.begin(0.5, 0.1, condition, cache)
+        x0_hat = network.denoise(x[0, i].numpy(), float(t[0, i]), begun, cache)
         np.testing.assert_allclose(x0_hat, whole[:, i], atol=2e-5)
         cache = network.remember(past[0, i].numpy(), 0.5, 0.1, condition, cache)
 

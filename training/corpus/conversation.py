@@ -16,7 +16,7 @@ from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Phone, Presence
 from training.corpus.noises import not_speech
 from training.corpus.sound import to_float
-from training.corpus.utterance import Utterance
+from training.corpus.utterance import Utterance, joined
 
 Sound = Float32[np.ndarray, "samples"]
 
@@ -128,35 +128,8 @@ def _faded(pcm: Sound, longest: int) -> Float32[np.ndarray, "cut"]:
 
 def _speaking(turn: Sequence[Utterance], random: np.random.Generator) -> Stretch:
     """Say utterances one after the other as one segment, as a voice does that is given several sentences."""
-    parts: list[Sound] = []
-    phones: list[Phone] = []
-    at = 0
-    for utterance in turn:
-        if parts:
-            pause = int(random.uniform(*_PAUSE_S) * SPEECH_RATE_HZ)
-            parts.append(np.zeros(pause, np.float32))
-            phones.append(Phone("SIL", at / SPEECH_RATE_HZ, (at + pause) / SPEECH_RATE_HZ))
-            at += pause
-        start_s = at / SPEECH_RATE_HZ
-        phones += [replace(p, start_s=p.start_s + start_s, end_s=p.end_s + start_s) for p in utterance.phones]
-        parts.append(to_float(utterance.pcm))
-        at += len(utterance.pcm)
-    merged = tuple(_merged(phones))
-    return Stretch(Presence.SPEAKING, _to_frames(np.concatenate(parts)), phones=merged)
-
-
-def _merged(phones: Sequence[Phone]) -> Iterator[Phone]:
-    """Make one silence of silences in a row."""
-    last: Phone | None = None
-    for phone in phones:
-        if last and last.symbol == phone.symbol == "SIL":
-            last = replace(last, end_s=phone.end_s)
-            continue
-        if last:
-            yield last
-        last = phone
-    if last:
-        yield last
+    said = joined(turn, [random.uniform(*_PAUSE_S) for _ in turn[1:]])
+    return Stretch(Presence.SPEAKING, _to_frames(to_float(said.pcm)), phones=said.phones)
 
 
 def _wordless(pcm: Sound, *, spoken: bool) -> Stretch:

@@ -1,6 +1,6 @@
 """Pack the corpus for training: `python -m training.corpus.pack OUT --conversations 360 --takes 2`.
 
-Reads `OUT/speech`, lets the teacher (`models.motion.rules`) act the conversations of `training.corpus.plan`,
+Reads `OUT/speech`, lets the teacher (`training.teacher`) act the conversations of `training.corpus.plan`,
 and writes `OUT/packed/{train,val}/<number>.safetensors`, of T frames each:
 
     mel       float16 [takes, 4 T, 80]  `models.audio.log_mel`; take 0 is clean, the others are augmented
@@ -30,7 +30,6 @@ from safetensors.numpy import save_file
 
 from models.audio import log_mel
 from models.motion.frame import FPS
-from models.motion.rules import RuleMotion
 from models.motion.stage import Presence, SpeechChunk
 from models.motion.style import Style
 from training.corpus.augment import augment
@@ -38,6 +37,7 @@ from training.corpus.conversation import Stretch, compose
 from training.corpus.plan import Scene, plan_scenes, survey
 from training.corpus.sound import to_float
 from training.corpus.utterance import Utterance
+from training.teacher.rules import RuleMotion
 
 _log = logging.getLogger(__name__)
 

@@ -1,10 +1,11 @@
-"""Piper's voice joe as a source of the corpus: speech with its own phone times, at varied pace.
+"""Piper's voice joe: speech with its own phone times; as a source of the corpus, at varied pace.
 
 piper-tts is GPL-3.0-or-later and an extra (`pip install 'visavis[voice]'`): nothing of it is imported before
-a `PiperSource` is made.
+the voice is opened.
 """
 
 import json
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +34,7 @@ class PiperSource:
         """Load the voice (1 to 3 s)."""
         self._seed = seed
         self._texts = sentences(seed, count)
-        self._voice = _load()
+        self._voice = open_voice()
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -48,19 +49,39 @@ class PiperSource:
             noise_scale=random.uniform(*_NOISES),
             noise_w_scale=random.uniform(*_DURATION_NOISES),
         )
-        sound: list[np.ndarray] = []
-        phones: list[Phone] = []
-        for chunk in self._voice.synthesize(self._texts[number], settings, include_alignments=True):
-            start_s = phones[-1].end_s if phones else 0.0
-            phones += phones_from_piper(chunk.phoneme_alignments, chunk.sample_rate, start_s)
-            sound.append(chunk.audio_float_array)
-        if not phones:
-            return None
-        return finish("piper-joe", self._texts[number], np.concatenate(sound), chunk.sample_rate, phones)
+        return say(self._voice, self._texts[number], settings)
 
 
-def _load() -> Any:
-    """Return Piper's voice on one thread, patched to tell the durations of its phones."""
+def can_speak() -> bool:
+    """Tell whether Piper is installed."""
+    return find_spec("piper") is not None and find_spec("onnx") is not None
+
+
+def say(voice: Any, text: str, settings: Any = None) -> Utterance | None:
+    """Speak a text; None where nothing came out.
+
+    Args:
+        voice: Of `open_voice`.
+        text: What is said.
+        settings: A `SynthesisConfig`; None speaks as the voice does by itself.
+    """
+    sound: list[np.ndarray] = []
+    phones: list[Phone] = []
+    for chunk in voice.synthesize(text, settings, include_alignments=True):
+        start_s = phones[-1].end_s if phones else 0.0
+        phones += phones_from_piper(chunk.phoneme_alignments, chunk.sample_rate, start_s)
+        sound.append(chunk.audio_float_array)
+    if not phones:
+        return None
+    return finish("piper-joe", text, np.concatenate(sound), chunk.sample_rate, phones)
+
+
+def open_voice(seed: int | None = None) -> Any:
+    """Return Piper's voice on one thread, patched to tell the durations of its phones.
+
+    Args:
+        seed: Of its noise, so that the same texts in the same order sound the same.
+    """
     import onnx
     import onnxruntime
     import piper
@@ -72,6 +93,8 @@ def _load() -> Any:
     add_alignment_output(graph)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    if seed is not None:
+        onnxruntime.set_seed(seed)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
     described = path.with_name(path.name + ".json").read_text(encoding="utf-8")
     return piper.PiperVoice(session=session, config=PiperConfig.from_dict(json.loads(described)))

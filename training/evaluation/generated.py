@@ -6,10 +6,9 @@ from functools import reduce
 from operator import add
 from typing import Final
 
-import numpy as np
-
 from models.motion.frame import FPS
 from models.motion.stage import SAMPLES_PER_FRAME
+from training.corpus.sound import to_float
 from training.corpus.utterance import Utterance
 from training.evaluation.body_face import curves_of_motion
 from training.evaluation.clips import fit_frames
@@ -70,7 +69,7 @@ def _over(speech: Score | None, heard: Mapping[str, Figures], figure: str) -> di
 
 def _score_answer(system: System, answer: Utterance, seeds: int) -> Score:
     frames = -(-len(answer.pcm) // SAMPLES_PER_FRAME)
-    pcm = fit_frames((answer.pcm / np.float32(32768.0)).astype(np.float32), frames)
+    pcm = fit_frames(to_float(answer.pcm), frames)
     return score_samples(sample(system, pcm, answer.phones, seeds), answer.phones)
 
 

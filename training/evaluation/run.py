@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from training.corpus.piper import can_speak
 from training.evaluation.clips import ClipError, find_clips
 from training.evaluation.drive import Pace
 from training.evaluation.generated import GeneratedResult, measure_generated
 from training.evaluation.measure import ClipResult, measure_clip
 from training.evaluation.report import Report
-from training.evaluation.spoken import can_speak, spoken_answers
+from training.evaluation.spoken import spoken_answers
 from training.evaluation.systems import System, open_systems
 
 Progress = Callable[[str, float], None]

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32
 
-from models.motion.rules import RuleMotion
 from models.motion.stage import MotionStage, Phone
 from training.evaluation.drive import Pace, drive
 from training.evaluation.energy import EnergyJaw
 from training.evaluation.learned import has_weights, open_learned, short
+from training.teacher.rules import RuleMotion
 
 
 @dataclass(frozen=True, slots=True)

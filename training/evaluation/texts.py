@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from models.assets import asset_path
 from models.motion.stage import Phone
 from models.speech.align import AlignmentError, align
-from training.evaluate_lips import sentence_of
+from training.evaluation.grid import sentence_of
 
 
 def text_of(path: Path, pcm: Float32[np.ndarray, "samples"]) -> str:

@@ -39,7 +39,9 @@ class LossConfig(Strict):
     """Weights of the parts of the loss."""
 
     mouth: Annotated[float, Field(gt=0.0)] = 2.0
-    """Squared error of mouth and jaw against that of all else."""
+    """Squared error of mouth and jaw, against that of the rest."""
+    eyes: Annotated[float, Field(gt=0.0)] = 1.0
+    """The same of lids and gaze: ten channels against sixty, or blinks would not count."""
     temporal_expression: Annotated[float, Field(ge=0.0)] = 0.02
     temporal_body: Annotated[float, Field(ge=0.0)] = 0.2
     """λᵉ and λᵇ of the paper's temporal loss: the body is to move smoother than the face."""

@@ -20,7 +20,7 @@ from training.motion.checkpoint import average, load_net, save_net
 from training.motion.config import DistilConfig, MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import noised, noised_past
-from training.motion.network import Heard, KeysValues, MotionNet
+from training.motion.network import Heard, MotionNet, Past
 from training.motion.train import WEIGHTS, pace, seed_all
 
 _REPORTED: Final = 20
@@ -40,7 +40,7 @@ class Branch:
     """One half of guidance: what frames are conditioned on, and the past that goes with it."""
 
     condition: Float[Tensor, "batch frames width"]
-    past: KeysValues
+    past: Past
 
 
 def distil(teacher_weights: Path, run: MotionTraining, corpus: Path, out: Path) -> Distilled:
@@ -88,7 +88,8 @@ def _loss(student: MotionNet, teacher: MotionNet, batch: Batch, run: MotionTrain
         target = solve(teacher, noisy, t, branches, run.distil)
     own = _branch(student, batch.heard, seen, mouth_t, rest_t)
     error = (student(noisy, t, own.condition, own.past) - target) ** 2
-    return run.loss.mouth * error[..., student.mouth].mean() + error[..., ~student.mouth].mean()
+    mouth, eyes, rest = (error[..., part].mean() for part in (student.mouth, student.eyes, student.rest))
+    return run.loss.mouth * mouth + run.loss.eyes * eyes + rest
 
 
 def solve(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.audio import COLUMNS_PER_FRAME, MEL_BANDS
-from models.motion.diffusion.shape import MOUTH, NetShape
+from models.motion.diffusion.shape import CARRY, EYES, MOUTH, NetShape
 
 KeysValues = list[tuple[Float[Tensor, "batch heads frames size"], Float[Tensor, "batch heads frames size"]]]
 
@@ -32,6 +32,22 @@ class Heard:
     style: Float[Tensor, "batch style"]
     deaf: Bool[Tensor, "batch"]
     """Clips whose sound and phones are withheld, for classifier-free guidance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What frames in the making know of the frames before them."""
+
+    cache: KeysValues
+    before: Float[Tensor, "batch frames two_motions"]
+    """The two frames before each one, as noised as the cache saw them; zeros before the first."""
+    level: Float[Tensor, "batch width"]
+    """How much they were noised."""
+
+    def repeated(self, times: int) -> "Past":
+        """Return the batch `times` times over."""
+        cache = [(k.repeat(times, 1, 1, 1), v.repeat(times, 1, 1, 1)) for k, v in self.cache]
+        return Past(cache, self.before.repeat(times, 1, 1), self.level.repeat(times, 1))
 
 
 class Layer(nn.Module):
@@ -109,15 +125,22 @@ class MotionNet(nn.Module):
         self.step_in, self.step_out = nn.Linear(width, width), nn.Linear(width, width)
         self.mouth_in, self.rest_in = nn.Linear(width, width), nn.Linear(width, width)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.before_in = nn.Linear(2 * shape.motion_size, width)
+        self.level_in = nn.Linear(2 * width, width)
+        self.carry = nn.Parameter(torch.zeros(shape.motion_size))
+        """Share of the frame before that x̂₀ starts from, in units of `CARRY`."""
         self.norm_out = nn.LayerNorm(width)
         self.motion_out = nn.Linear(width, shape.motion_size)
         self.phone_out = nn.Linear(width, 2 * shape.phones)
         """Names the phones of the frame's first and third column: teaches the ear, unused afterwards."""
         nn.init.normal_(self.phone_in.weight, std=0.3)
-        nn.init.zeros_(self.motion_out.weight)
-        mouth = torch.zeros(shape.motion_size, dtype=torch.bool)
-        mouth[list(MOUTH)] = True
-        self.mouth = nn.Buffer(mouth, persistent=False)
+        for zeroed in (self.motion_out, self.before_in, self.level_in):
+            nn.init.zeros_(zeroed.weight)
+            nn.init.zeros_(zeroed.bias)
+        mouth, eyes = (torch.zeros(shape.motion_size, dtype=torch.bool) for _ in range(2))
+        mouth[list(MOUTH)], eyes[list(EYES)] = True, True
+        self.mouth, self.eyes = nn.Buffer(mouth, persistent=False), nn.Buffer(eyes, persistent=False)
+        self.rest = nn.Buffer(~(mouth | eyes), persistent=False)
 
     def hear(self, heard: Heard) -> Float[Tensor, "batch frames width"]:
         """Return what the audio MLP makes of the sound around each frame."""
@@ -146,10 +169,11 @@ class MotionNet(nn.Module):
         mouth_t: Float[Tensor, "batch"],
         rest_t: Float[Tensor, "batch"],
         condition: Float[Tensor, "batch frames width"],
-    ) -> KeysValues:
-        """Return the keys and values of frames that were made, noised to the given times."""
-        h = self.past_in(x) + condition + self.mouth_in(self._step(mouth_t))[:, None]
-        h = h + self.rest_in(self._step(rest_t))[:, None]
+    ) -> Past:
+        """Return what is kept of frames that were made, noised to the given times."""
+        mouth_level, rest_level = self._step(mouth_t), self._step(rest_t)
+        h = self.past_in(x) + condition + self.mouth_in(mouth_level)[:, None]
+        h = h + self.rest_in(rest_level)[:, None]
         turn = turns(x.shape[1], self.shape.width // self.shape.heads).to(x.device)
         mask = self._mask(x.shape[1], x.device)
         cache: KeysValues = []
@@ -157,28 +181,32 @@ class MotionNet(nn.Module):
             q, k, v = layer.project(h, turn)
             cache.append((k, v))
             h = layer.finish(h, functional.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-        return cache
+        before = [functional.pad(x[:, :-back], (0, 0, back, 0)) for back in (1, 2)]
+        level = self.level_in(torch.cat([mouth_level, rest_level], dim=-1))
+        return Past(cache, torch.cat(before, dim=-1), level)
 
     def forward(
         self,
         x: Float[Tensor, "batch frames motion"],
         t: Float[Tensor, "batch frames"],
         condition: Float[Tensor, "batch frames width"],
-        past: KeysValues,
+        past: Past,
     ) -> Float[Tensor, "batch frames motion"]:
         """Denoise: return x̂₀ of each frame, in units of the data's deviation."""
         h = self.motion_in(x) + condition + self._step(t)
+        h = h + self.before_in(past.before) + past.level[:, None]
         frames = x.shape[1]
         turn = turns(frames, self.shape.width // self.shape.heads).to(x.device)
         before = self._mask(frames, x.device) & ~torch.eye(frames, dtype=torch.bool, device=x.device)
         mask = torch.cat([before, torch.eye(frames, dtype=torch.bool, device=x.device)], dim=1)
-        for layer, (past_k, past_v) in zip(self.layers, past, strict=True):
+        for layer, (past_k, past_v) in zip(self.layers, past.cache, strict=True):
             q, k, v = layer.project(h, turn)
             attended = functional.scaled_dot_product_attention(
                 q, torch.cat([past_k, k], dim=2), torch.cat([past_v, v], dim=2), attn_mask=mask
             )
             h = layer.finish(h, attended)
-        return self.motion_out(self.norm_out(h))
+        carried = CARRY * self.carry * past.before[..., : self.shape.motion_size]
+        return carried + self.motion_out(self.norm_out(h))
 
     def _step(self, t: Float[Tensor, "..."]) -> Float[Tensor, "... width"]:
         return self.step_out(functional.silu(self.step_in(step_features(t, self.shape.width))))

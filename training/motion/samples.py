@@ -55,10 +55,10 @@ def follow(
         window = heard[COLUMNS_PER_FRAME * i :][: before + COLUMNS_PER_FRAME * (1 + later)]
         condition = network.condition(window, untold, presence, conversation.style, rows)
 
-        def denoise(
-            x: np.ndarray, t: float, condition: np.ndarray = condition, cache: object = cache
-        ) -> np.ndarray:
-            parts = network.denoise(x, t, condition, cache)  # type: ignore[arg-type]
+        begun = network.begin(sampling.mouth_t, sampling.rest_t, condition, cache)
+
+        def denoise(x: np.ndarray, t: float, begun: np.ndarray = begun, cache: object = cache) -> np.ndarray:
+            parts = network.denoise(x, t, begun, cache)  # type: ignore[arg-type]
             return parts[0] if rows == 1 else parts[1] + sampling.guidance * (parts[0] - parts[1])
 
         def noise(_: int) -> np.ndarray:

@@ -61,16 +61,18 @@ class Trainer:
         run: Every number of it.
         corpus: Folder with `packed/train` and `packed/val`.
         out: Folder for weights, scalars and what resuming needs. A run that lies there goes on.
+        start: Weights to begin with, instead of chance; what they lack begins as it would anyway.
     """
 
-    def __init__(self, run: MotionTraining, corpus: Path, out: Path) -> None:
+    def __init__(self, run: MotionTraining, corpus: Path, out: Path, start: Path | None = None) -> None:
         seed_all(run.seed)
         self.run, self.out = run, out
         train = load_conversations(corpus / "packed" / "train", "Reading the corpus")
         held_out = load_conversations(corpus / "packed" / "val", "Reading held-out voices")
         shape = run.net.shape()
-        self.net = MotionNet(shape)
-        measure(self.net, train)
+        self.net = MotionNet(shape) if start is None else load_net(start)
+        if start is None:
+            measure(self.net, train)
         self.ema = deepcopy(self.net).requires_grad_(False)
         self._clips = Clips(
             train, shape, run.clip_frames, run.drop, run.seed, absolute_pose=run.absolute_pose
@@ -103,7 +105,7 @@ class Trainer:
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
             losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
-        return float(losses.mouth + losses.rest)
+        return float(losses.mouth + losses.eyes + losses.rest)
 
     def _steps(self) -> Iterator[int]:
         columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -128,7 +130,8 @@ class Trainer:
     def _report(self, losses: Losses, held_out: float) -> None:
         line: dict[str, Any] = {"step": self.step, "held_out": held_out}
         line |= {
-            name: float(getattr(losses, name).detach()) for name in ("mouth", "rest", "temporal", "phones")
+            name: float(getattr(losses, name).detach())
+            for name in ("mouth", "eyes", "rest", "temporal", "phones")
         }
         line["learning_rate"] = self._schedule.get_last_lr()[0]
         self.out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,33 @@ def affine(x: Rows, weight: Float32[np.ndarray, "out features"], bias: Float32[n
     return out
 
 
+def normalise(
+    x: Rows, weight: Float32[np.ndarray, "features"], bias: Float32[np.ndarray, "features"]
+) -> Rows:
+    """Return the layer norm of each row (Ba et al. 2016)."""
+    out = np.empty_like(x)
+    _normalise(x, weight, bias, out)
+    return out
+
+
+def rotate(
+    x: Float32[np.ndarray, "rows heads size"],
+    cos: Float32[np.ndarray, "half"],
+    sin: Float32[np.ndarray, "half"],
+) -> Float32[np.ndarray, "rows heads size"]:
+    """Turn pairs of features by an angle (RoPE, Su et al. 2021)."""
+    out = np.empty_like(x)
+    _rotate(x, cos, sin, out)
+    return out
+
+
+def silu(x: Rows) -> Rows:
+    """Return x·sigmoid(x)."""
+    out = np.empty_like(x)
+    _silu(x.ravel(), out.ravel())
+    return out
+
+
 def attend(
     query: Float32[np.ndarray, "rows heads size"],
     keys: Float32[np.ndarray, "rows slots heads size"],
@@ -36,6 +63,38 @@ def _affine(x, weight, bias, out):  # type: ignore[no-untyped-def]  # noqa: ANN0
             for i in range(weight.shape[1]):
                 total += x[r, i] * weight[o, i]
             out[r, o] = total + bias[o]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _normalise(x, weight, bias, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    rows, features = x.shape
+    for r in range(rows):
+        mean, square = np.float32(0.0), np.float32(0.0)
+        for i in range(features):
+            mean += x[r, i]
+        mean /= np.float32(features)
+        for i in range(features):
+            square += (x[r, i] - mean) ** 2
+        scale = np.float32(1.0) / np.sqrt(square / np.float32(features) + np.float32(1e-5))
+        for i in range(features):
+            out[r, i] = (x[r, i] - mean) * scale * weight[i] + bias[i]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _rotate(x, cos, sin, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    half = len(cos)
+    for r in range(x.shape[0]):
+        for h in range(x.shape[1]):
+            for i in range(half):
+                a, b = x[r, h, i], x[r, h, half + i]
+                out[r, h, i] = a * cos[i] - b * sin[i]
+                out[r, h, half + i] = a * sin[i] + b * cos[i]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _silu(x, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(len(x)):
+        out[i] = x[i] / (np.float32(1.0) + np.exp(-x[i]))
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})

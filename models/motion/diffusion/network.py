@@ -5,19 +5,18 @@ rows of all arrays are the branches of classifier-free guidance: one that hears,
 baked into the weights, one that is deaf.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from safetensors import safe_open
 
-from models.motion.diffusion.kernels import affine, attend
-from models.motion.diffusion.shape import NetShape
+from models.motion.diffusion.kernels import affine, attend, normalise, rotate, silu
+from models.motion.diffusion.shape import CARRY, NetShape
 
 Rows = Float32[np.ndarray, "rows width"]
-_NORM_EPSILON: Final = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,14 @@ class Cache:
 
     keys: Float32[np.ndarray, "layers rows slots heads size"]
     values: Float32[np.ndarray, "layers rows slots heads size"]
+    before: Float32[np.ndarray, "two motion"]
+    """The two newest frames, the newest first, as noised as they were put in; zeros before the first."""
     frames: int = 0
     """Frames that were put in since the stream began."""
 
     def copy(self) -> "Cache":
         """Return a cache of its own, to be written to."""
-        return Cache(self.keys.copy(), self.values.copy(), self.frames)
+        return replace(self, keys=self.keys.copy(), values=self.values.copy())
 
 
 class MotionNetwork:
@@ -59,12 +60,12 @@ class MotionNetwork:
         """Return an empty past."""
         s = self.shape
         empty = np.full((s.layers, rows, s.window_frames, s.heads, s.width // s.heads), np.nan, np.float32)
-        return Cache(empty, empty.copy())
+        return Cache(empty, empty.copy(), np.zeros((2, s.motion_size), np.float32))
 
     def hear_columns(self, mel: Float32[np.ndarray, "columns 80"]) -> Float32[np.ndarray, "columns features"]:
         """Return what each column of sound brings to the frames that hear it."""
         w = self._weights
-        return affine((mel - w["mel_mean"]) / w["mel_scale"], w["mel_in.weight"], w["mel_in.bias"])
+        return self._linear((mel - w["mel_mean"]) / w["mel_scale"], "mel_in")
 
     def condition(
         self,
@@ -88,56 +89,60 @@ class MotionNetwork:
         features = w["phone_in.weight"][phones]
         features[: len(columns)] += columns
         features[len(columns) :] += w["unheard"]
-        hidden = silu(affine(silu(features).reshape(1, -1), w["audio_in.weight"], w["audio_in.bias"]))
-        audio = affine(hidden, w["audio_out.weight"], w["audio_out.bias"])
+        hidden = silu(self._linear(silu(features).reshape(1, -1), "audio_in"))
+        audio = self._linear(hidden, "audio_out")
         if rows == 2:
             audio = np.concatenate([audio, w["deaf"][None]])
-        manner = affine(style[None], w["style_in.weight"], w["style_in.bias"])
+        manner = self._linear(style[None], "style_in")
         return np.asarray(audio + w["presence_in.weight"][presence] + manner, np.float32)
 
     def denoise(
         self, x: Float32[np.ndarray, "motion"], t: float, condition: Rows, cache: Cache
     ) -> Float32[np.ndarray, "rows motion"]:
-        """Return x̂₀ of the coming frame in each branch, in units of deviation."""
-        w = self._weights
-        h = affine(x[None], w["motion_in.weight"], w["motion_in.bias"]) + condition + self._step(t)
+        """Return x̂₀ of the coming frame in each branch, in units of deviation.
+
+        `condition` is that of `begin`.
+        """
+        h = self._linear(x[None], "motion_in") + condition + self._step(t)
         h = self._through(h, cache, write=False)
-        return affine(self._norm(h, "norm_out"), w["motion_out.weight"], w["motion_out.bias"])
+        carried = CARRY * self._weights["carry"] * cache.before[0]
+        return carried + self._linear(self._norm(h, "norm_out"), "motion_out")
+
+    def begin(self, mouth_t: float, rest_t: float, condition: Rows, cache: Cache) -> Rows:
+        """Add to a frame's condition the two frames before it, and how much they were noised."""
+        level = np.concatenate([self._step(mouth_t), self._step(rest_t)], axis=1)
+        before = self._linear(cache.before.reshape(1, -1), "before_in")
+        return condition + before + self._linear(level, "level_in")
 
     def remember(
         self, x: Float32[np.ndarray, "motion"], mouth_t: float, rest_t: float, condition: Rows, cache: Cache
     ) -> Cache:
         """Write a finished frame, noised to the given times, into the cache *in place*."""
-        w = self._weights
-        h = affine(x[None], w["past_in.weight"], w["past_in.bias"]) + condition
-        h = h + affine(self._step(mouth_t), w["mouth_in.weight"], w["mouth_in.bias"])
-        h = h + affine(self._step(rest_t), w["rest_in.weight"], w["rest_in.bias"])
+        h = self._linear(x[None], "past_in") + condition
+        h = h + self._linear(self._step(mouth_t), "mouth_in")
+        h = h + self._linear(self._step(rest_t), "rest_in")
         self._through(h, cache, write=True)
-        return Cache(cache.keys, cache.values, cache.frames + 1)
+        return replace(cache, before=np.stack([x, cache.before[0]]), frames=cache.frames + 1)
 
     def _through(self, h: Rows, cache: Cache, *, write: bool) -> Rows:
         """Run one frame through the layers; its place in time is the cache's next."""
-        w, s = self._weights, self.shape
+        s = self.shape
         slots, slot = min(cache.frames, s.window_frames), cache.frames % s.window_frames
         cos, sin = self.place(cache.frames)
         for n in range(s.layers):
             at = f"layers.{n}."
-            qkv = affine(
-                self._norm(h, f"{at}norm_attention"),
-                w[f"{at}query_key_value.weight"],
-                w[f"{at}query_key_value.bias"],
-            ).reshape(len(h), 3, s.heads, -1)
+            qkv = self._linear(self._norm(h, f"{at}norm_attention"), f"{at}query_key_value").reshape(
+                len(h), 3, s.heads, -1
+            )
             q, k, v = (
                 rotate(qkv[:, 0], cos, sin),
                 rotate(qkv[:, 1], cos, sin),
                 np.ascontiguousarray(qkv[:, 2]),
             )
             found = attend(q, cache.keys[n], cache.values[n], slots, k, v)
-            h = h + affine(found, w[f"{at}merge.weight"], w[f"{at}merge.bias"])
-            inner = silu(
-                affine(self._norm(h, f"{at}norm_forward"), w[f"{at}expand.weight"], w[f"{at}expand.bias"])
-            )
-            h = h + affine(inner, w[f"{at}contract.weight"], w[f"{at}contract.bias"])
+            h = h + self._linear(found, f"{at}merge")
+            inner = silu(self._linear(self._norm(h, f"{at}norm_forward"), f"{at}expand"))
+            h = h + self._linear(inner, f"{at}contract")
             if write:
                 cache.keys[n, :, slot], cache.values[n, :, slot] = k, v
         return h
@@ -148,28 +153,14 @@ class MotionNetwork:
         return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def _step(self, t: float) -> Rows:
-        w, half = self._weights, self.shape.width // 2
+        half = self.shape.width // 2
         angles = np.float32(1000.0 * t) * np.exp(-np.log(1000.0) * np.arange(half) / half).astype(np.float32)
         features = np.concatenate([np.sin(angles), np.cos(angles)])[None]
-        inner = silu(affine(features, w["step_in.weight"], w["step_in.bias"]))
-        return affine(inner, w["step_out.weight"], w["step_out.bias"])
+        inner = silu(self._linear(features, "step_in"))
+        return self._linear(inner, "step_out")
+
+    def _linear(self, x: Float32[np.ndarray, "rows features"], name: str) -> Float32[np.ndarray, "rows out"]:
+        return affine(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
     def _norm(self, h: Rows, name: str) -> Rows:
-        centred = h - h.mean(axis=1, keepdims=True)
-        deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + np.float32(_NORM_EPSILON))
-        return centred / deviation * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
-
-
-def silu(x: Rows) -> Rows:
-    """Return x·sigmoid(x)."""
-    return np.asarray(x / (1.0 + np.exp(-x)), np.float32)
-
-
-def rotate(
-    x: Float32[np.ndarray, "rows heads size"],
-    cos: Float32[np.ndarray, "half"],
-    sin: Float32[np.ndarray, "half"],
-) -> Float32[np.ndarray, "rows heads size"]:
-    """Turn pairs of features by an angle (RoPE, Su et al. 2021)."""
-    a, b = np.split(x, 2, axis=-1)
-    return np.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+        return normalise(h, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])

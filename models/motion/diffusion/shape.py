@@ -15,6 +15,10 @@ MOUTH: Final = tuple(
     i for i, name in enumerate(EXPRESSIONS) if name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
 )
 """Channels that sound decides. Their past is noised apart from the rest: see `NetShape`."""
+EYES: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith(("eyeBlink", "eyeLook")))
+"""Channels of lids and gaze."""
+CARRY: Final = 10.0
+"""Unit of the network's `carry`: makes it learn as fast as it must among weights of size 0.1."""
 PRESENCES: Final = tuple(Presence)
 METADATA: Final = "visavis"
 

@@ -38,7 +38,7 @@ class Sampling:
     guidance: float = 1.0
     """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
     mouth_t: float = 0.5
-    rest_t: float = 0.1
+    rest_t: float = 0.02
     """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
@@ -153,9 +153,10 @@ class DiffusionMotion:
     ) -> Motion:
         """Sample one frame, in units of the data's deviation."""
         sampling = self._sampling
+        begun = self._network.begin(sampling.mouth_t, sampling.rest_t, condition, cache)
 
         def denoise(x: Motion, t: float) -> Motion:
-            x0_hat = self._network.denoise(x, t, condition, cache)
+            x0_hat = self._network.denoise(x, t, begun, cache)
             return x0_hat[0] if self._rows == 1 else x0_hat[1] + sampling.guidance * (x0_hat[0] - x0_hat[1])
 
         return SAMPLERS[sampling.sampler](denoise, lambda draw: _noise(seed, frame, draw), sampling.steps)
