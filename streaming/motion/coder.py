@@ -1,7 +1,7 @@
 """Adaptive binary range coder: 32-bit range, carries resolved in the bytes already written.
 
 After the coder of LZMA (Pavlov, https://www.7-zip.org/sdk.html), shortened for packets of some tens of
-bytes: the first byte, always 0 there, is not written, and zeros at the end are left out and read nevertheless.
+bytes: the first byte, always 0 there, is not written, and zeros at the end are left out and read as if there.
 """
 
 from typing import Final, Protocol

@@ -30,6 +30,8 @@ class EncoderState:
     """Frames of the packet being gathered."""
     began: int = 0
     """Tick of the first of them."""
+    due: int = 0
+    """Tick of the frame to be sent next; those before are passed over where frames are rare."""
     past: tuple[Units, ...] = ()
     """The latest frames, one each tick, for echoes; the last is the latest."""
     anchor: Units = (0,) * MOTION_SIZE
@@ -97,16 +99,14 @@ class MotionEncoder:
         since = state.tick - state.held
         if since != 1 and since % self._config.keepalive_ticks:
             return None, state
-        return self._send(replace(state, waiting=(frame,), began=state.tick), holds=True)
+        return self._send(replace(state, waiting=(frame,), began=state.tick, due=0), holds=True)
 
     def _gather(self, frame: Units, state: EncoderState) -> tuple[bytes | None, EncoderState]:
         """Add the frame to the packet when it is due, and send the packet when it is full."""
-        if not state.waiting:
-            state = replace(state, began=state.tick)
-        stride = state.rate.stride
-        if (state.tick - state.began) % stride:
+        if state.tick < state.due:
             return None, state
-        state = replace(state, waiting=(*state.waiting, frame))
+        stride, began = state.rate.stride, state.began if state.waiting else state.tick
+        state = replace(state, waiting=(*state.waiting, frame), began=began, due=state.tick + stride)
         if len(state.waiting) * stride < self._config.packet_ticks:
             return None, state
         return self._send(state, holds=False)

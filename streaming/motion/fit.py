@@ -1,8 +1,8 @@
 """Count the chances packets start from: `python -m streaming.motion.fit --tracked FILE --made FILE`.
 
-`visavis bench call --keep FILE` makes the files, with and without `--clips`. Each of their arrays is motion,
-`frames 98`, 25 a second; every second one is used. It is coded with every quality of a band, and how often
-each context's bit was 0 becomes its chance. The result replaces `page/motion-tables.js`.
+`visavis bench call --keep FILE` makes the files, with `--clips` and with `--speech`. Each of their arrays is
+motion, `frames 98`, 25 a second; every second one is used. It is coded with every quality of a band, and how
+often each context's bit was 0 becomes its chance. The result replaces `page/motion-tables.js`.
 """
 
 import argparse

@@ -95,6 +95,7 @@ export class MotionEncoder {
   #sequence = 0;
   #waiting = [];
   #began = 0;
+  #due = 0;
   #past = [];
   #anchor = rest();
   #still = 0;
@@ -140,15 +141,16 @@ export class MotionEncoder {
     if (this.#held < 0) this.#held = this.#tick;
     const since = this.#tick - this.#held;
     if (since !== 1 && since % this.#config.keepaliveTicks) return null;
-    [this.#waiting, this.#began] = [[frame], this.#tick];
+    [this.#waiting, this.#began, this.#due] = [[frame], this.#tick, 0];
     return this.#send(true);
   }
 
   #gather(frame) {
-    if (!this.#waiting.length) this.#began = this.#tick;
+    if (this.#tick < this.#due) return null;
     const stride = STRIDES[this.#rate.pace];
-    if ((this.#tick - this.#began) % stride) return null;
+    if (!this.#waiting.length) this.#began = this.#tick;
     this.#waiting.push(frame);
+    this.#due = this.#tick + stride;
     return this.#waiting.length * stride < this.#config.packetTicks ? null : this.#send(false);
   }
 

@@ -1,5 +1,6 @@
 """The motion codec: what goes in comes out, cut anyhow; any bytes are read or refused."""
 
+import itertools
 import json
 import time
 
@@ -117,6 +118,14 @@ def test_the_target_is_kept(target_bps, unchecked):
     packets = samples.send(config, 0, samples.talking(30.0))
     settled = [len(packet) for packet in packets if read_packet(packet).header.tick >= 125]
     assert 0.8 * target_bps < 8 * sum(settled) / 25 < 1.05 * target_bps
+
+
+def test_rare_frames_keep_their_distance(unchecked):
+    config = MotionConfig(target_bps=600, overhead_bytes=0, echoes=0)
+    packets = [read_packet(packet).header for packet in samples.send(config, 0, samples.talking(12.0))]
+    assert {packet.stride for packet in packets} > {1, 2}
+    for packet, following in itertools.pairwise(packets[:-1]):
+        assert following.tick == packet.tick + packet.frames * packet.stride
 
 
 def test_what_is_not_asked_for_stays_at_rest(unchecked):
