@@ -28,7 +28,7 @@ class MotionCarrier(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Return when everything pushed has left this end."""
+        """Return when everything pushed has left this end. Raises `CarrierClosedError` when it cannot."""
         ...
 
     async def tell(self, message: Message) -> None:

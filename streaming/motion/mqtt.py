@@ -81,8 +81,13 @@ class MqttCarrier:
         self._outgoing.put(packet)
 
     async def flush(self) -> None:
-        """Return when everything pushed is given to the broker's connection."""
-        await self._idle.wait()
+        """Return when all that was pushed is on its way. Raises `CarrierClosedError` if not soon."""
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            told = f"{len(self._outgoing)} packets wait, and the line to {self._config.host} is broken"
+            raise CarrierClosedError(told) from None
 
     async def tell(self, message: Message) -> None:
         """Send a message; returns when the broker has it. If the line breaks meanwhile, it may come twice."""
@@ -250,7 +255,8 @@ class MqttCarrier:
 
     def _lose(self) -> None:
         """Let who wants the line wait for the next one."""
-        self._idle.set()
+        if not len(self._outgoing):
+            self._idle.set()
         if self._up.done():
             self.reconnects += 1
             self._up = asyncio.get_running_loop().create_future()
@@ -262,6 +268,7 @@ class MqttCarrier:
         self._lose()
         self._up.set_exception(CarrierClosedError(told))
         self._up.exception()
+        self._idle.set()
         self._inbox.close()
 
 

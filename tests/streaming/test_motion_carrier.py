@@ -173,6 +173,8 @@ async def test_a_broken_line_is_taken_up_again(tmp_path):
         a.push(bytes([number]))
     assert a.stats()["carrier_out_packets"] <= 32
     broker.start()
+    await a.flush()
+    assert a.stats()["carrier_out_packets"] == 0
     await a.tell(Message("control", b"again"))
     assert (await contract.next_message(heard, "control")).body == b"again"
     await a.end()
