@@ -32,6 +32,7 @@ bench: $(VENV)/.test ## Measure this machine; one JSON line each (docs/performan
 	$(BIN)/visavis bench picture --json
 	$(BIN)/visavis bench latency --json
 	$(BIN)/visavis bench join --json
+	$(BIN)/visavis bench call --json
 
 clean: ## Remove caches and build outputs; avatars and the environment stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

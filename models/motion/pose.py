@@ -22,16 +22,17 @@ _LID_FOLLOWS: Final = 0.35
 
 
 def pose_joints(
-    head_deg: Float64[np.ndarray, "3"], air: float, body_deg: Float64[np.ndarray, "12 3"]
+    head_deg: Float64[np.ndarray, "3"], air: float, body_deg: Float64[np.ndarray, "12 3"] | None = None
 ) -> Float32[np.ndarray, "12 3"]:
     """Return axis-angle residuals of all joints.
 
     Args:
         head_deg: Pitch, yaw and roll of the head against the room; below 12° they add as vectors.
         air: Air in the lungs, 0..1.
-        body_deg: Posture and gesture, joint by joint.
+        body_deg: Posture and gesture, joint by joint; none where it is left out.
     """
-    rotations = np.radians(body_deg).astype(np.float32)
+    still = np.zeros((len(JOINTS), 3))
+    rotations = np.radians(still if body_deg is None else body_deg).astype(np.float32)
     # The neck takes the posture back, so that the head stays where `head_deg` says.
     trunk = rotations[JOINT_INDEX["spine"]] + rotations[JOINT_INDEX["chest"]]
     rotations[JOINT_INDEX["neck"]] -= trunk

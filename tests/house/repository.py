@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "streaming": {"engine", "models"},
     "agent": {"streaming", "engine", "models"},
     "training": {"models"},
-    "benchmarks": {"agent", "streaming", "engine", "models"},
+    "benchmarks": {"agent", "streaming", "engine", "models", "training"},
 }
 """Each room, and the rooms it may import besides itself."""
 

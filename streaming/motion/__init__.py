@@ -1,0 +1,1 @@
+"""Motion on a wire: the codec of docs/motion-stream.md, its carriers and its player."""
