@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32
 
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from streaming.motion.channels import from_units, step_sizes
 from streaming.motion.config import MotionConfig
@@ -63,7 +63,7 @@ def call(
     playout_ticks: int,
 ) -> Call:
     """Send motion over a line; a tick is shown `playout_ticks` after it was seen, when its sound is heard."""
-    encoder, player = MotionEncoder(config), MotionPlayer(RuleMotion())
+    encoder, player = MotionEncoder(config), MotionPlayer(DiffusionMotion())
     sending, playing = encoder.init_state(), player.init_state(line.seed)
     random = np.random.default_rng(line.seed)
     arriving: dict[int, list[bytes]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from benchmarks.speechlike import speechlike
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, Presence, SpeechChunk
 
 MADE: Final = 6
@@ -62,7 +62,7 @@ def tracked_people(clips: Path) -> list[Person]:
 def _made(name: str, talk: Float32[np.ndarray, "samples"], seed: int) -> Person:
     """Return somebody who speaks, then listens."""
     quiet = np.zeros(round(LISTEN_S * SPEECH_RATE_HZ), np.float32)
-    stage, frames = RuleMotion(), []
+    stage, frames = DiffusionMotion(), []
     state = stage.init_state(seed)
     for pcm, presence in ((talk, Presence.SPEAKING), (quiet, Presence.LISTENING)):
         made, state = stage.step(

@@ -1,8 +1,8 @@
 """What a receiver gets: when lips and sound of each answer begin in the media that came over WebRTC.
 
 A client of aiortc joins a room over the loopback, types, and keeps what it receives, small and grey. The same
-is kept of the packets that went into the room. Times are media times, by which a receiver plays; both streams
-begin with one packet, so a first frame that was missed shifts them by 40 ms at most.
+is kept of the packets that went into the room. Times are the sender's, which its reports tell for either
+stream: by them a browser plays sound and picture together.
 
     lips_after_sound_ms   onset of lips less onset of sound of each answer, in what was received
     av_offset_ms          by how much pictures came later than their sound: each received picture is found
@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtp import RtcpSrPacket
 
 from agent.host import ConversationHost
 from engine.packets import MEDIA_RATE_HZ, AVPacket
@@ -65,6 +66,11 @@ class Media:
             self.sound_s.append(at_s + index * STEP_S)
             self.loudness.append(float(np.sqrt(np.mean(part**2))))
 
+    def shift(self, picture_s: float, sound_s: float) -> None:
+        """Count both from another zero."""
+        self.picture_s = [at_s + picture_s for at_s in self.picture_s]
+        self.sound_s = [at_s + sound_s for at_s in self.sound_s]
+
     def onsets_s(self) -> list[float]:
         """Return when sound begins after at least half a second of silence."""
         loud = [at_s for at_s, level in zip(self.sound_s, self.loudness, strict=True) if level > LOUD]
@@ -88,6 +94,36 @@ class Media:
         contrast = changes[level > LOUD].mean(axis=0) - 2 * changes[level < LOUD / 10].mean(axis=0)
         mouth = contrast >= np.quantile(contrast, 0.98)
         return changes[:, mouth].mean(axis=1)
+
+
+class SenderClock:
+    """Learns from one stream's sender reports which time a timestamp stands for (RFC 3550, 6.4.1).
+
+    aiortc keeps the reports and the first timestamp to itself, so this looks into its receiver.
+    """
+
+    def __init__(self, receiver: Any, rate_hz: int) -> None:
+        self._receiver = receiver
+        self._rate_hz = rate_hz
+        self._reports: list[tuple[float, int]] = []
+        self._pass_on = receiver._handle_rtcp_packet
+        receiver._handle_rtcp_packet = self._look
+
+    async def _look(self, packet: Any) -> None:
+        if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
+            info = packet.sender_info
+            self._reports.append((info.ntp_timestamp / 2**32, info.rtp_timestamp))
+        await self._pass_on(packet)
+
+    def zero_s(self) -> float:
+        """Return the sender's time of what was received first; a report that was delayed counts for less."""
+        first = self._receiver._RTCRtpReceiver__timestamp_mapper._origin
+        return min(ntp_s - _signed(rtp - first) / self._rate_hz for ntp_s, rtp in self._reports)
+
+
+def _signed(difference: int) -> int:
+    """Return the difference of two 32-bit timestamps."""
+    return (difference + 2**31) % 2**32 - 2**31
 
 
 class Tapped:
@@ -162,6 +198,9 @@ async def _type(
     channel = pc.createDataChannel("events")
     channel.on("message", lambda text: events.append(json.loads(text)))
     pc.on("track", lambda track: keepers.append(asyncio.create_task(keep(track, got))))
+    audio, video = (
+        SenderClock(t.receiver, 48_000 if t.kind == "audio" else 90_000) for t in pc.getTransceivers()
+    )
     await pc.setLocalDescription(await pc.createOffer())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
         answer = (await http.post("/api/offer", json={"sdp": pc.localDescription.sdp})).raise_for_status()
@@ -172,8 +211,10 @@ async def _type(
         channel.send(json.dumps({"type": "say", "text": TEXTS[turn % len(TEXTS)]}))
         await _until(lambda turn=turn: _answered(events) > turn)
         await asyncio.sleep(1)
+    pictures_s, sounds_s = video.zero_s(), audio.zero_s()
     await pc.close()
     await asyncio.gather(*keepers, return_exceptions=True)
+    got.shift(0.0, sounds_s - pictures_s)
 
 
 def _answered(events: list[dict[str, Any]]) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.asr import ScriptedAsr
 from agent.conversation import Conversation, Senses
+from agent.echo import EchoConfig, EchoScorer
 from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.history import History
@@ -105,7 +106,7 @@ class Room:
 
 
 @asynccontextmanager
-async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, **config):
+async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, guarded=False, **config):
     """Open a visit with scripted senses; close it and check that nothing is left."""
     before = asyncio.all_tasks()
     motion = RecordingMotion()
@@ -113,7 +114,8 @@ async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, **co
         motion, BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
     )
     history = History([Message("system", "Be kind.")], 4000)
-    hearing = Hearing(SpeechDetector(LoudnessScorer(), VadConfig()), HearingConfig())
+    scorer = EchoScorer(LoudnessScorer(), EchoConfig()) if guarded else LoudnessScorer()
+    hearing = Hearing(SpeechDetector(scorer, VadConfig()), HearingConfig(), scorer if guarded else None)
     senses = Senses(
         hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history,
         turn_end or SilentTurnEnd(), Words(WordsConfig()),

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.asr import ScriptedAsr
+from agent.asr import AsrConfig, ScriptedAsr, WhisperAsr
 from agent.mind import ScriptedMind
 from agent.turn_end import Completeness, SilentTurnEnd, TurnEndConfig, WordsTurnEnd
 from agent.vad import LoudnessScorer, SpeechDetector, SpeechEnded, VadConfig
 from agent.words import Words, WordsConfig
+from benchmarks.turn_end import judged, recording
 from tests.agent.room import visit
 
 WORDS = Words(WordsConfig())
@@ -209,3 +210,23 @@ def test_a_limit_ends_with_the_silence_it_was_for():
     events, _ = detector.step(np.concatenate([loud, quiet]), state)
     ended = next(event for event in events if isinstance(event, SpeechEnded))
     assert (ended.at_sample - ended.end_sample) / 16 == pytest.approx(480, abs=33)
+
+
+@pytest.mark.corpus
+async def test_many_pauses_of_a_reader_are_known_for_pauses(corpus):
+    """Real recordings, real recogniser: whole sentences are ends, and at least two in five pauses are not."""
+    folder = corpus / "speech" / "ljspeech"
+    lines = (folder / "metadata.csv").read_text("utf-8").splitlines()
+    whole = {line.partition("|")[0] for line in lines if line.rstrip().endswith(".")}
+    verdicts = {True: [], False: []}
+    asr = WhisperAsr(AsrConfig())
+    try:
+        for path in sorted(folder.glob("*.wav"))[:10]:
+            for heard in recording(path):
+                if path.stem in whole or not heard.whole:
+                    verdicts[heard.whole].append(await judged(heard, asr, by_words()))
+    finally:
+        await asr.aclose()
+    assert len(verdicts[False]) > 10
+    assert set(verdicts[True]) == {"complete"}
+    assert verdicts[False].count("complete") <= 0.6 * len(verdicts[False]), verdicts[False]
