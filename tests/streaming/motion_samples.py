@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.speechlike import speechlike
 from models.motion.frame import MOTION_SIZE, MotionFrame
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.stage import SPEECH_RATE_HZ, Presence, SpeechChunk
 from streaming.motion.channels import HIGHEST, LOWEST, from_units, to_units
 from streaming.motion.config import MotionConfig
@@ -51,7 +51,7 @@ def sample(kind, frames, random):
 def talking(seconds):
     """Return motion made by rules for a sound like speech, `frames 98`."""
     pcm = speechlike(seconds, SPEECH_RATE_HZ).astype(np.float32) / 32_768
-    stage = RuleMotion()
+    stage = DiffusionMotion()
     chunk = SpeechChunk(pcm, Presence.SPEAKING, segment=1)
     return np.stack([frame.vector() for frame in stage.step(chunk, stage.init_state(0))[0]])
 

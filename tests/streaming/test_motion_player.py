@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.motion.frame import MOTION_SIZE
-from models.motion.rules import RuleMotion
+from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk, StillMotion
 from streaming.motion.buffer import AHEAD_MAX
 from streaming.motion.config import MotionConfig
@@ -38,7 +38,7 @@ def frozen_ms(shown, motion):
 async def meet(motion, line):
     """Send motion over a line in real (virtual) time, and play it against the sound's clock."""
     here, there = FakeCarrier.pair(line)
-    player = MotionPlayer(RuleMotion())
+    player = MotionPlayer(DiffusionMotion())
     playing, shown = player.init_state(0), []
 
     async def send():
@@ -179,7 +179,7 @@ def test_then_the_motion_stage_takes_over(talk, unchecked):
 
 def test_chunks_of_time_do_not_matter(talk, unchecked):
     """State is a value: playing on from a kept state gives the same again."""
-    player = MotionPlayer(RuleMotion())
+    player = MotionPlayer(DiffusionMotion())
     state = player.init_state(3)
     for packet in packets_of(talk[:40])[:6]:
         state = player.push(packet, state)
