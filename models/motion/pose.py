@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
+from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX, JOINTS
 
 Point = tuple[float, float]
 """Yaw towards the person's left and pitch down, in degrees."""

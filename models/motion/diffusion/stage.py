@@ -37,7 +37,7 @@ class Sampling:
     steps: int = 2
     guidance: float = 1.0
     """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
-    mouth_t: float = 0.5
+    mouth_t: float = 0.8
     rest_t: float = 0.02
     """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
     lookahead_frames: int = 5
