@@ -5,7 +5,8 @@ There is one floor, and these are its rules:
 1. While the floor is free, whoever is first heard to speak, presses the key or sends a text has it. That
    interrupts the avatar, whoever it talks to.
 2. Whoever has it keeps it until they are silent and their words are known; or until they have been silent for
-   `yield_after_s` and nothing came of it.
+   `yield_after_s` and nothing came of it. While the avatar speaks on for all that they say (it takes it for
+   echo, or a cough), anybody else may have it.
 3. Who speaks or types meanwhile waits. What they say is kept, and heard next, in the order in which they
    began. Only a word shorter than `nod_s` that is over by then was a nod, and is forgotten.
 4. The avatar answers when nobody waits: the words of the next in turn interrupt its thoughts, and are
@@ -40,6 +41,8 @@ from streaming.contract import Caption, Guest, Notice, RoomEvent, SpeechPiece, S
 WAITING_LIMIT: Final = 16
 """Contributions that wait for the floor; one of speech for each guest, the rest is typed."""
 LOOK_AGAIN_S: Final = 0.2
+HEEDED_S: Final = 0.5
+"""What the conversation may take to fall silent for whom it heeds."""
 NO_SOUND_S: Final = 0.3
 """A microphone that sends nothing for so long is taken for silent, so that its words come to an end."""
 
@@ -80,6 +83,7 @@ class Assembly:
         self._places: list[Callable[[], None]] = []
         self._holder: GuestSeat | None = None
         self._typed = False
+        self._granted_s = 0.0
         self._spoke: GuestSeat | None = None
         self._waiting: deque[tuple[GuestSeat, str]] = deque()
         self._refused = 0
@@ -157,6 +161,8 @@ class Assembly:
 
     def want(self, seat: "GuestSeat", text: str = "") -> None:
         """Let a guest have the floor for their speech or a text, now or later."""
+        if self._holder is not seat and self._ignored:
+            self._free()
         if self._holder is None:
             self._grant(seat, text)
         elif self._hears(seat) and not text:
@@ -191,12 +197,19 @@ class Assembly:
     def _hears(self, seat: "GuestSeat") -> bool:
         return self._holder is seat and not self._typed
 
+    @property
+    def _ignored(self) -> bool:
+        """Whether the avatar speaks on although somebody has the floor."""
+        if self._typed or self._state != Floor.SPEAKING.value:
+            return False
+        return self._loop.time() - self._granted_s > HEEDED_S
+
     def _yields(self, seat: "GuestSeat") -> bool:
         """Tell whether nothing came of what the one with the floor said, and nothing will."""
         return seat.ear.silent_s >= self._config.yield_after_s and self._state != Floor.THINKING.value
 
     def _grant(self, seat: "GuestSeat", text: str) -> None:
-        self._holder, self._typed = seat, bool(text)
+        self._holder, self._typed, self._granted_s = seat, bool(text), self._loop.time()
         self._minutes.speaker = seat.name
         self._session.look(seat.look)
         if text:
@@ -215,9 +228,7 @@ class Assembly:
 
     def _pass_on(self) -> None:
         """Free the floor, and give it to the next who waits and said something."""
-        if self._holder is not None and not self._typed:
-            self._holder.ear.end()
-        self._holder, self._typed = None, False
+        self._free()
         while self._waiting and self._holder is None:
             seat, text = self._waiting.popleft()
             speaks = seat.ear.speaking or seat.by_key
@@ -225,6 +236,11 @@ class Assembly:
                 self._grant(seat, text)
             else:
                 seat.ear.forget()
+
+    def _free(self) -> None:
+        if self._holder is not None and not self._typed:
+            self._holder.ear.end()
+        self._holder, self._typed = None, False
 
     async def _follow(self) -> None:
         """Pass on what the conversation tells, and learn from it when somebody's words are known."""

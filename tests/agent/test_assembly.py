@@ -82,14 +82,14 @@ class Table:
 
 
 @asynccontextmanager
-async def table(mind, *, asr=None, guest_places=8, **config):
+async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
     before = asyncio.all_tasks()
     motion = RecordingMotion()
     session = Session(
         motion, BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
     )
     minutes = Minutes([Message("system", "Be kind.")], 4000)
-    hearing = Hearing(SpeechDetector(LoudnessScorer(), VadConfig()), HearingConfig())
+    hearing = Hearing(SpeechDetector(LoudnessScorer(hears_from), VadConfig()), HearingConfig())
     senses = Senses(hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes, APOLOGY)
     conversation = Conversation(session, senses, ConversationConfig())
     places = []
@@ -126,10 +126,10 @@ async def _events(at):
         at.events.append(event)
 
 
-async def speak(seat, seconds, then_s=0.0):
+async def speak(seat, seconds, then_s=0.0, tone=TONE):
     """Talk, then be silent, the microphone on."""
     for index in range(round((seconds + then_s) * 50)):
-        seat.push_audio(TONE if index < 50 * seconds else SILENCE, RATE)
+        seat.push_audio(tone if index < 50 * seconds else SILENCE, RATE)
         await asyncio.sleep(0.02)
 
 
@@ -321,6 +321,23 @@ async def test_a_microphone_that_stops_in_the_middle_of_a_word_does_not_keep_the
         await at.until_over()
     assert at.heard == [("Ann", "Half a w"), ("Ben", "Go on.")]
     assert at.answers == ["Yes.", "And yes."]
+
+
+async def test_whom_the_avatar_does_not_heed_cannot_keep_others_from_interrupting():
+    mind = ScriptedMind([LONG, ["Stopped."]])
+    async with table(mind, asr=ScriptedAsr(["Wait!"]), hears_from=0.3) as at:
+        ann, ben = at.sit("Ann"), at.sit("Ben")
+        ann.push_text("Go on.")
+        await at.until("speaking")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(speak(ann, 3.0))
+            await asyncio.sleep(1.0)
+            assert at.talking[-1] == (("Ann",), "Ann")
+            group.create_task(speak(ben, 0.8, 2.0, tone=3 * TONE))
+            await asyncio.sleep(0.3)
+            assert np.abs(at.packets[-1].pcm).max() < 100
+            await at.until_over()
+    assert at.heard == [("Ann", "Go on."), ("Ben", "Wait!")]
 
 
 async def test_who_leaves_takes_along_what_waits():

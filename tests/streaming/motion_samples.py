@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.speechlike import speechlike
-from models.motion.frame import MOTION_SIZE, MotionFrame
 from models.motion.diffusion.stage import DiffusionMotion
+from models.motion.frame import MOTION_SIZE, MotionFrame
 from models.motion.stage import SPEECH_RATE_HZ, Presence, SpeechChunk
 from streaming.motion.channels import HIGHEST, LOWEST, from_units, to_units
 from streaming.motion.config import MotionConfig

@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from models.motion.frame import MOTION_SIZE
 from models.motion.diffusion.stage import DiffusionMotion
+from models.motion.frame import MOTION_SIZE
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk, StillMotion
 from streaming.motion.buffer import AHEAD_MAX
 from streaming.motion.config import MotionConfig
