@@ -18,11 +18,11 @@ class MotionConfig(BaseModel):
     weights: Path | None = None
     """Weights of `visavis train motion` or `distil`; null takes those that come along."""
     sampler: Literal["consistency", "ddim", "ddpm"] = "consistency"
-    """`consistency` for distilled weights; the others for many steps."""
+    """`consistency` for few steps; the others for many."""
     steps: Annotated[int, Field(ge=1, le=60)] = 2
     """Evaluations of the network for each frame."""
     guidance: Annotated[float, Field(ge=1.0, le=5.0)] = 1.0
-    """Weight of classifier-free guidance; 1 is none, as for weights it is baked into. Others cost twice."""
+    """Weight of classifier-free guidance; 1 is none. Others cost twice."""
 
 
 def open_motion(config: MotionConfig, lookahead_ms: int) -> CuedMotion[DiffusionState]:

@@ -1,11 +1,13 @@
 """Gestures over any motion: they come when asked, are smooth, end, and do not depend on chunks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from models.motion.cue import Cue, Gesture
 from models.motion.cued import CuedMotion
-from models.motion.diffusion.stage import DiffusionMotion
+from models.motion.diffusion.stage import DiffusionMotion, Sampling
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, FPS, JOINT_INDEX
 from models.motion.gestures import GESTURES, length_s
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk, StillMotion
@@ -13,6 +15,9 @@ from tests.motion.voices import buzz, sentence, vectors
 
 SMILE = EXPRESSION_INDEX["mouthSmileLeft"]
 PITCH = len(EXPRESSIONS) + 3 * JOINT_INDEX["head"]
+
+BLIND = partial(DiffusionMotion, sampling=Sampling(lookahead_frames=0))
+"""Chunks tell nothing of what comes after."""
 
 
 def utter(motion, cues, sizes=(10_000,), seconds=4.0, segment=1, state=None, known_from_s=0.0):
@@ -30,7 +35,9 @@ def utter(motion, cues, sizes=(10_000,), seconds=4.0, segment=1, state=None, kno
     return vectors(frames), state
 
 
-@pytest.mark.parametrize("inner", [DiffusionMotion, StillMotion])
+@pytest.mark.parametrize(
+    "inner", [partial(DiffusionMotion, sampling=Sampling(lookahead_frames=0)), StillMotion]
+)
 @pytest.mark.parametrize("sizes", [(1,), (2, 5), (3, 1, 7)])
 def test_chunked_equals_whole(inner, sizes):
     cues = (Cue(Gesture.SMILE, 0.0), Cue(Gesture.NOD, 0.5), Cue(Gesture.SMILE, 0.51), Cue(Gesture.WAVE, 1.99))

@@ -1,10 +1,12 @@
 """A look at somebody over any motion: eyes first, then the head, smooth, whatever the chunks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from models.motion.cued import CuedMotion
-from models.motion.diffusion.stage import DiffusionMotion
+from models.motion.diffusion.stage import DiffusionMotion, Sampling
 from models.motion.frame import EXPRESSION_INDEX, FPS, JOINT_INDEX
 from models.motion.look import Look
 from models.motion.looking import HEAD_SHARE
@@ -13,6 +15,9 @@ from models.motion.stage import SAMPLES_PER_FRAME, SpeechChunk, StillMotion
 from tests.motion.voices import vectors
 
 LEFT = Look(14.0, 0.0)
+
+BLIND = partial(DiffusionMotion, sampling=Sampling(lookahead_frames=0))
+"""Chunks tell nothing of what comes after."""
 
 
 def idle(motion, look, frames, state=None, size=100):
@@ -60,7 +65,9 @@ def test_the_other_way_is_the_mirror_and_down_is_down():
     assert down[-1].rotations[JOINT_INDEX["head"], 0] > 0
 
 
-@pytest.mark.parametrize("inner", [DiffusionMotion, StillMotion])
+@pytest.mark.parametrize(
+    "inner", [partial(DiffusionMotion, sampling=Sampling(lookahead_frames=0)), StillMotion]
+)
 def test_a_change_of_mind_is_smooth(inner):
     motion = CuedMotion(inner())
     one, state = idle(motion, LEFT, 12)

@@ -19,6 +19,7 @@ EYES: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith((
 """Channels of lids and gaze."""
 CARRY: Final = 10.0
 """Unit of the network's `carry`: makes it learn as fast as it must among weights of size 0.1."""
+LIDS: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith("eyeBlink"))
 PRESENCES: Final = tuple(Presence)
 METADATA: Final = "visavis"
 

@@ -17,7 +17,7 @@ from models.motion.chance import Stream, chance
 from models.motion.diffusion.network import Cache, MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, Motion
 from models.motion.diffusion.schedule import alpha_sigma
-from models.motion.diffusion.shape import MOUTH, PRESENCES
+from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES
 from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
 from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
@@ -31,7 +31,7 @@ _DRAWS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How each frame is drawn. The defaults are for the bundled weights, whose guidance is baked in."""
+    """How each frame is drawn. The defaults are those the bundled weights do best with (docs/motion.md)."""
 
     sampler: str = "consistency"
     steps: int = 2
@@ -40,6 +40,8 @@ class Sampling:
     mouth_t: float = 0.8
     rest_t: float = 0.02
     """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
+    lids_noise: float = 0.7
+    """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
 
@@ -159,7 +161,12 @@ class DiffusionMotion:
             x0_hat = self._network.denoise(x, t, begun, cache)
             return x0_hat[0] if self._rows == 1 else x0_hat[1] + sampling.guidance * (x0_hat[0] - x0_hat[1])
 
-        return SAMPLERS[sampling.sampler](denoise, lambda draw: _noise(seed, frame, draw), sampling.steps)
+        def noise(draw: int) -> Motion:
+            drawn = _noise(seed, frame, draw)
+            drawn[list(LIDS)] *= sampling.lids_noise
+            return drawn
+
+        return SAMPLERS[sampling.sampler](denoise, noise, sampling.steps)
 
     def _frame(self, x0: Motion) -> MotionFrame:
         vector = self._network.motion_mean + self._network.motion_scale * x0
