@@ -252,7 +252,7 @@ def show(name: Annotated[str, typer.Argument(help="See `visavis avatar list`.")]
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="picture, latency, join or call.")],
+    name: Annotated[str, typer.Argument(help="picture, latency, turn_end, join, gathering or call.")],
 ) -> None:
     """Measure this machine. What follows the name goes to the benchmark, e.g. --json."""
     choices = _benchmarks()

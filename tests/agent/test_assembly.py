@@ -12,13 +12,16 @@ from agent.asr import ScriptedAsr
 from agent.assembly import Assembly
 from agent.assembly_config import AssemblyConfig
 from agent.conversation import Conversation, Senses
+from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.mind import Message, ScriptedMind
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
+from agent.turn_end import SilentTurnEnd
 from agent.turns import ConversationConfig
 from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
 from agent.voice import ToneVoice
+from agent.words import Words, WordsConfig
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
 from engine.config import SessionConfig
@@ -90,7 +93,10 @@ async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
     )
     minutes = Minutes([Message("system", "Be kind.")], 4000)
     hearing = Hearing(SpeechDetector(LoudnessScorer(hears_from), VadConfig()), HearingConfig())
-    senses = Senses(hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes, APOLOGY)
+    senses = Senses(
+        hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes,
+        SilentTurnEnd(), Words(WordsConfig()), Fillers(FillersConfig(after_s=0)), APOLOGY,
+    )  # fmt: skip
     conversation = Conversation(session, senses, ConversationConfig())
     places = []
 
