@@ -40,7 +40,9 @@ class Sampling:
     mouth_t: float = 0.8
     rest_t: float = 0.02
     """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
-    lids_noise: float = 0.7
+    mouth_noise: float = 0.25
+    """Share of the noise that mouth and jaw begin from: lips follow the sound, and not their own mind."""
+    lids_noise: float = 0.78
     """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
@@ -163,6 +165,7 @@ class DiffusionMotion:
 
         def noise(draw: int) -> Motion:
             drawn = _noise(seed, frame, draw)
+            drawn[list(MOUTH)] *= sampling.mouth_noise
             drawn[list(LIDS)] *= sampling.lids_noise
             return drawn
 
