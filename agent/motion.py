@@ -21,7 +21,7 @@ class MotionConfig(BaseModel):
     """`consistency` for few steps; the others for many."""
     steps: Annotated[int, Field(ge=1, le=60)] = 2
     """Evaluations of the network for each frame."""
-    guidance: Annotated[float, Field(ge=1.0, le=5.0)] = 1.0
+    guidance: Annotated[float, Field(ge=1.0, le=5.0)] = 1.5
     """Weight of classifier-free guidance; 1 is none. Others cost twice."""
 
 

@@ -35,7 +35,7 @@ class Sampling:
 
     sampler: str = "consistency"
     steps: int = 2
-    guidance: float = 1.0
+    guidance: float = 1.5
     """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
     mouth_t: float = 0.8
     rest_t: float = 0.02
@@ -161,7 +161,7 @@ class DiffusionMotion:
 
         def denoise(x: Motion, t: float) -> Motion:
             x0_hat = self._network.denoise(x, t, begun, cache)
-            return x0_hat[0] if self._rows == 1 else x0_hat[1] + sampling.guidance * (x0_hat[0] - x0_hat[1])
+            return x0_hat[0] if self._rows == 1 else guided(x0_hat[0], x0_hat[1], sampling.guidance)
 
         def noise(draw: int) -> Motion:
             drawn = _noise(seed, frame, draw)
@@ -176,6 +176,18 @@ class DiffusionMotion:
         faces = len(EXPRESSIONS)
         vector[:faces] = np.clip(vector[:faces], 0.0, 1.0)
         return MotionFrame.from_vector(np.asarray(vector, np.float32))
+
+
+def guided(hearing: Motion, deaf: Motion, weight: float) -> Motion:
+    """Return a prediction with mouth and jaw pushed away from what they would do without sound.
+
+    Classifier-free guidance (Ho & Salimans 2022), of that alone which sound decides: it would make the rest
+    nod and blink too much.
+    """
+    pushed = hearing.copy()
+    mouth = list(MOUTH)
+    pushed[mouth] = deaf[mouth] + weight * (hearing[mouth] - deaf[mouth])
+    return pushed
 
 
 def _noise(seed: int, frame: int, draw: int) -> Motion:
