@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from models.motion.diffusion.shape import NetShape
 from training.motion.network import MotionNet
 
-_TRAINING_ONLY = ("phone_out.",)
+_TRAINING_ONLY = ("phone_out.", "steadiness")
 
 
 def save_net(net: MotionNet, path: Path, *, whole: bool = False) -> None:

@@ -42,6 +42,8 @@ class LossConfig(Strict):
     """Squared error of mouth and jaw, against that of the rest."""
     eyes: Annotated[float, Field(gt=0.0)] = 1.0
     """The same of lids and gaze: ten channels against sixty, or blinks would not count."""
+    rest: Annotated[float, Field(gt=0.0)] = 0.1
+    """The same of all else, in units of what is foreseeable; see `training.motion.loss.steady`."""
     temporal_expression: Annotated[float, Field(ge=0.0)] = 0.02
     temporal_body: Annotated[float, Field(ge=0.0)] = 0.2
     """λᵉ and λᵇ of the paper's temporal loss: the body is to move smoother than the face."""

@@ -19,7 +19,7 @@ from models.motion.diffusion.schedule import times
 from training.motion.checkpoint import average, load_net, save_net
 from training.motion.config import DistilConfig, MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
-from training.motion.loss import noised, noised_past
+from training.motion.loss import noised, noised_past, steady
 from training.motion.network import Heard, MotionNet, Past
 from training.motion.train import WEIGHTS, pace, seed_all
 
@@ -88,8 +88,9 @@ def _loss(student: MotionNet, teacher: MotionNet, batch: Batch, run: MotionTrain
         target = solve(teacher, noisy, t, branches, run.distil)
     own = _branch(student, batch.heard, seen, mouth_t, rest_t)
     error = (student(noisy, t, own.condition, own.past) - target) ** 2
-    mouth, eyes, rest = (error[..., part].mean() for part in (student.mouth, student.eyes, student.rest))
-    return run.loss.mouth * mouth + run.loss.eyes * eyes + rest
+    mouth, eyes = error[..., student.mouth].mean(), error[..., student.eyes].mean()
+    rest = (steady(student, rest_t) * error)[..., student.rest].mean()
+    return run.loss.mouth * mouth + run.loss.eyes * eyes + run.loss.rest * rest
 
 
 def solve(

@@ -59,6 +59,16 @@ def noised_past(
     return noised(x, t), mouth_t, rest_t
 
 
+def steady(net: MotionNet, rest_t: Float[Tensor, "batch"]) -> Float[Tensor, "batch 1 motion"]:
+    """Return how much an error of each channel counts: as much as it is foreseeable from such a past.
+
+    A channel that changes little in a frame is known to within that change where the past is clean, and to
+    within the noise where it is not.
+    """
+    noise = torch.sin(0.5 * torch.pi * rest_t)[:, None, None] ** 2
+    return 1.0 / (1.0 / net.steadiness + noise)
+
+
 def motion_loss(net: MotionNet, batch: Batch, weights: LossConfig, drop: DropConfig) -> Losses:
     """Return the loss of one batch, over `LossConfig.draws` draws of noise for each past."""
     x = net.normalise(batch.motion)
@@ -70,14 +80,16 @@ def motion_loss(net: MotionNet, batch: Batch, weights: LossConfig, drop: DropCon
     t = draw_times(*x.shape[:2])
     x0_hat = net(noised(x, t[..., None]), t, repeat(condition, weights.draws), past).float()
     error = (x0_hat - x) ** 2
-    mouth, eyes, rest = (error[..., part].mean() for part in (net.mouth, net.eyes, net.rest))
+    mouth, eyes = error[..., net.mouth].mean(), error[..., net.eyes].mean()
+    rest = (steady(net, rest_t).repeat(weights.draws, 1, 1) * error)[..., net.rest].mean()
     step = (x0_hat[:, 1:] - x0_hat[:, :-1]) ** 2
     temporal = (
         weights.temporal_expression * step[..., :_FACE].mean()
         + weights.temporal_body * step[..., _FACE:].mean()
     )
     phones = _naming(net, audio, batch)
-    total = weights.mouth * mouth + weights.eyes * eyes + rest + temporal + weights.phones * phones
+    total = weights.mouth * mouth + weights.eyes * eyes + weights.rest * rest
+    total = total + temporal + weights.phones * phones
     return Losses(total, mouth, eyes, rest, temporal, phones)
 
 

@@ -112,6 +112,8 @@ class MotionNet(nn.Module):
         self.mel_scale = nn.Buffer(torch.ones(MEL_BANDS))
         self.motion_mean = nn.Buffer(torch.zeros(shape.motion_size))
         self.motion_scale = nn.Buffer(torch.ones(shape.motion_size))
+        self.steadiness = nn.Buffer(torch.ones(shape.motion_size))
+        """How much a channel varies against how much it changes in a frame; see `statistics`."""
         self.mel_in = nn.Linear(MEL_BANDS, shape.column_size)
         self.unheard = nn.Parameter(torch.zeros(shape.column_size))
         self.phone_in = nn.Embedding(shape.phones, shape.column_size)

@@ -23,7 +23,7 @@ from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import Losses, motion_loss
 from training.motion.network import MotionNet
 from training.motion.samples import save_samples
-from training.motion.statistics import measure
+from training.motion.statistics import measure, steadiness
 
 WEIGHTS, RAW, STATE = "motion.safetensors", "raw.safetensors", "state.pt"
 SCALARS, SAMPLES = "scalars.jsonl", "samples.png"
@@ -73,6 +73,8 @@ class Trainer:
         self.net = MotionNet(shape) if start is None else load_net(start)
         if start is None:
             measure(self.net, train)
+        else:
+            self.net.steadiness.copy_(torch.from_numpy(steadiness(train)))
         self.ema = deepcopy(self.net).requires_grad_(False)
         self._clips = Clips(
             train, shape, run.clip_frames, run.drop, run.seed, absolute_pose=run.absolute_pose
