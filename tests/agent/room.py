@@ -105,6 +105,15 @@ class Room:
         return [f for p in self.packets for f in p.finished]
 
 
+def plain_turns(turn_end=None, fillers=None):
+    """How turns end, what words mean, and fillers: silence alone, and none, unless said otherwise."""
+    return (
+        turn_end or SilentTurnEnd(),
+        Words(WordsConfig()),
+        Fillers(fillers or FillersConfig(after_s=0)),
+    )
+
+
 @asynccontextmanager
 async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, guarded=False, **config):
     """Open a visit with scripted senses; close it and check that nothing is left."""
@@ -118,8 +127,7 @@ async def visit(mind, *, asr=None, voice=None, turn_end=None, fillers=None, guar
     hearing = Hearing(SpeechDetector(scorer, VadConfig()), HearingConfig(), scorer if guarded else None)
     senses = Senses(
         hearing, asr or ScriptedAsr(), mind, voice or ToneVoice(), history,
-        turn_end or SilentTurnEnd(), Words(WordsConfig()),
-        Fillers(fillers or FillersConfig(after_s=0)), APOLOGY,
+        *plain_turns(turn_end, fillers), APOLOGY,
     )  # fmt: skip
     conversation = Conversation(session, senses, ConversationConfig(**config))
     room = Room(conversation, history, mind, motion)

@@ -12,16 +12,13 @@ from agent.asr import ScriptedAsr
 from agent.assembly import Assembly
 from agent.assembly_config import AssemblyConfig
 from agent.conversation import Conversation, Senses
-from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.mind import Message, ScriptedMind
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
-from agent.turn_end import SilentTurnEnd
 from agent.turns import ConversationConfig
 from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
 from agent.voice import ToneVoice
-from agent.words import Words, WordsConfig
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
 from engine.config import SessionConfig
@@ -29,7 +26,7 @@ from engine.session import Session
 from models.motion.look import Look
 from models.picture import BoxPicture
 from streaming.contract import Caption, Guest, Notice, RoomEvent, RoomFullError, StateChange, Talking
-from tests.agent.room import APOLOGY, RATE
+from tests.agent.room import APOLOGY, RATE, plain_turns
 from tests.engine.helpers import RecordingMotion
 
 pytestmark = pytest.mark.virtual_time
@@ -93,10 +90,7 @@ async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
     )
     minutes = Minutes([Message("system", "Be kind.")], 4000)
     hearing = Hearing(SpeechDetector(LoudnessScorer(hears_from), VadConfig()), HearingConfig())
-    senses = Senses(
-        hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes,
-        SilentTurnEnd(), Words(WordsConfig()), Fillers(FillersConfig(after_s=0)), APOLOGY,
-    )  # fmt: skip
+    senses = Senses(hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes, *plain_turns(), APOLOGY)
     conversation = Conversation(session, senses, ConversationConfig())
     places = []
 
