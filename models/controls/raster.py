@@ -65,6 +65,8 @@ def _fill(points, depth, triangles, out_triangle, out_barycentric, out_z):  # ty
     """Walk each triangle's box; two edge functions step along, the third is what is left of one."""
     height, width = out_z.shape
     half, one = np.float32(0.5), np.float32(1.0)
+    # Rounding must not let a pixel on a common edge fall between its two triangles.
+    slack = np.float32(-1e-5)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
@@ -88,7 +90,7 @@ def _fill(points, depth, triangles, out_triangle, out_barycentric, out_z):  # ty
             wb = b_dx * (x0 + half - cx) + b_dy * (y + half - cy)
             for x in range(x0, x1 + 1):
                 wc = one - wa - wb
-                if wa >= 0 and wb >= 0 and wc >= 0:
+                if wa >= slack and wb >= slack and wc >= slack:
                     ia, ib, ic = wa * near_a, wb * near_b, wc * near_c
                     z = one / (ia + ib + ic)
                     if z < out_z[y, x]:

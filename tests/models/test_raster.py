@@ -49,3 +49,18 @@ def test_empty_pixels_are_poisoned_unless_asked_otherwise():
     values = interpolate(fragments, np.array([[0, 1, 2]], np.int32), np.ones((3, 1), np.float32))
     assert np.isnan(values[15, 15, 0])
     assert values[0, 0, 0] == pytest.approx(1)
+
+
+def test_no_pixel_falls_between_two_triangles():
+    """A sheet whose edges pass through the middles of pixels, but for rounding, has no hole."""
+    line = np.arange(0, 132, 2, dtype=np.float32)
+    nodes = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+    first = (np.arange(65)[:, None] * 66 + np.arange(65)).ravel()
+    upper = np.stack([first, first + 1, first + 66], 1)
+    lower = np.stack([first + 1, first + 67, first + 66], 1)
+    triangles = np.concatenate([upper, lower]).astype(np.int32)
+    random, depth = np.random.default_rng(0), np.ones(len(nodes), np.float32)
+    for _ in range(20):
+        points = (nodes + 0.5 + 0.05 * random.integers(-2, 3, nodes.shape)).astype(np.float32)
+        drawn = CpuRasterizer().rasterize(points, depth, triangles, 128, 128)
+        assert (drawn.triangle[4:-4, 4:-4] >= 0).all()
