@@ -1,0 +1,88 @@
+"""The finish: the sampler's own two steps, judged by a critic (arXiv 2506.09350: diffusion, then adversary).
+
+The network starts from the warp as it does live, makes a picture, noises that and makes another; both are
+compared with the truth and shown to a critic of patches that learns beside it.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, softplus
+
+from training.pictures.config import LossConfig, NoiseConfig
+from training.pictures.data import Batch
+from training.pictures.loss import Losses, Perceptual, noised, picture_loss
+from models.video.network import PictureNet
+
+AGAIN = 0.25
+"""Diffusion time of the second step."""
+
+
+class Critic(nn.Module):
+    """Says of each patch how much it looks like a photograph."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        sizes = (3, width, 2 * width, 4 * width, 4 * width)
+        self.layers = nn.ModuleList(
+            nn.utils.spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in zip(sizes, sizes[1:], strict=False)
+        )
+        self.judge = nn.Conv2d(sizes[-1], 1, 1)
+
+    def forward(self, picture: Float[Tensor, "frames 3 side side"]) -> Float[Tensor, "frames 1 h w"]:
+        """Return a number for each patch, larger for photographs."""
+        h = picture
+        for layer in self.layers:
+            h = leaky_relu(layer(h), 0.2)
+        return self.judge(h)
+
+
+def finish_step(
+    net: PictureNet,
+    critic: Critic,
+    rival: torch.optim.Optimizer,
+    batch: Batch,
+    weights: LossConfig,
+    noise: NoiseConfig,
+    perceptual: Perceptual | None,
+) -> Losses:
+    """Teach the critic once, and return the network's losses; the caller steps the network.
+
+    Relativistic average loss (arXiv 1807.00734).
+    """
+    clips = len(batch.target) // batch.clip
+    draw = torch.randn(clips, *batch.target.shape[1:]).repeat_interleave(batch.clip, 0)
+    made = batch.given.warp
+    pictures = []
+    for t in (noise.start, AGAIN):
+        times = torch.full((len(batch.target),), t)
+        with torch.autocast("cpu", torch.bfloat16):
+            made = net(noised(made.detach(), times, draw), times, batch.given, batch.clip)
+        made = made.float()
+        pictures.append(made)
+    losses = [picture_loss(picture, batch, weights, perceptual) for picture in pictures]
+    total = sum((part.total for part in losses), made.new_zeros(())) / len(losses)
+    if weights.adversarial:
+        _teach(critic, rival, torch.cat(pictures).detach(), batch.target)
+        critic.requires_grad_(False)
+        total = total + weights.adversarial * _against(critic, torch.cat(pictures), batch.target)
+        critic.requires_grad_(True)
+    last = losses[-1]
+    return Losses(last.square, last.absolute, last.edges, last.perceptual, last.flicker, total)
+
+
+def _teach(critic: Critic, rival: torch.optim.Optimizer, made: Tensor, real: Tensor) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        fake, true = critic(made).float(), critic(real).float()
+    loss = softplus(fake - true.mean()).mean() + softplus(fake.mean() - true).mean()
+    rival.zero_grad(set_to_none=True)
+    loss.backward()
+    rival.step()
+
+
+def _against(critic: Critic, made: Tensor, real: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        fake = critic(made).float()
+        with torch.no_grad():
+            true = critic(real).float()
+    return softplus(true.mean() - fake).mean() + softplus(fake.mean() - true).mean()
