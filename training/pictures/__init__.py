@@ -1,0 +1,1 @@
+"""Learned pictures: their data, their training, and how well they do."""
