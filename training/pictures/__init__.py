@@ -1,1 +1,1 @@
-"""Learned pictures: their data, their training, and how well they do."""
+"""Real photographs as training data for what makes pictures, and as its measure (docs/video.md)."""
