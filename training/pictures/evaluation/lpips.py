@@ -1,7 +1,7 @@
 """LPIPS: how far apart two pictures look to a network that recognises things.
 
-Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018; version 0.1 with
-linear heads. Smaller is more alike.
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018; version 0.1
+with linear heads. Smaller is more alike.
 """
 
 from collections.abc import Mapping
@@ -110,10 +110,14 @@ def open_lpips(net: str, folder: Path | None = None) -> Lpips:
     Raises:
         LpipsWeightsError: there is no such network, or its weights are not there.
     """
-    path = find_weights(net, folder)
+    return build_lpips(net, read_weights(find_weights(net, folder)))
+
+
+def build_lpips(net: str, arrays: Mapping[str, Float32[np.ndarray, "..."]]) -> Lpips:
+    """Return LPIPS over one backbone, frozen, with the arrays of a weights file by their paths."""
     stages, name = BACKBONES[net]
     lpips = Lpips(stages)
-    lpips.load_state_dict(_state(read_weights(path), name, lpips), strict=False)
+    lpips.load_state_dict(_state(arrays, name, lpips), strict=False)
     return lpips.requires_grad_(False).eval()
 
 

@@ -36,9 +36,7 @@ class WeightsFile:
 
 
 FILES: Final[Mapping[str, WeightsFile]] = {
-    "alex": WeightsFile(
-        "alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
-    ),
+    "alex": WeightsFile("alexnet.ckpt", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"),
     "vgg": WeightsFile("vgg16.ckpt", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"),
 }
 """By the network's short name."""
@@ -139,7 +137,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module.rpartition(".")[2], name) not in _PLAIN or module.split(".")[0] != "numpy":
-            raise LpipsWeightsError(f"a file of weights must hold arrays alone, and this one names {module}.{name}")
+            raise LpipsWeightsError(
+                f"a file of weights must hold arrays alone, and this one names {module}.{name}"
+            )
         # numpy 2 moved its core; the old name would warn.
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 

@@ -1,9 +1,9 @@
 """CPBD: the share of edges on which nobody sees blur. It needs no true picture.
 
 Narvekar and Karam, "A No-Reference Image Blur Metric Based on the Cumulative Probability of Blur Detection
-(CPBD)", IEEE Transactions on Image Processing 20 (9), 2011. An edge of width w in a block of contrast C is seen as
-blurred with probability 1 - exp(-(w / w_jnb(C))^β); just noticeable is 63 %, where w = w_jnb. So an edge
-counts as sharp when it is no wider than w_jnb, and β plays no part.
+(CPBD)", IEEE Transactions on Image Processing 20 (9), 2011. An edge of width w in a block of contrast C is
+seen as blurred with probability 1 - exp(-(w / w_jnb(C))^β); just noticeable is 63 %, where w = w_jnb. So an
+edge counts as sharp when it is no wider than w_jnb, and β plays no part.
 """
 
 from dataclasses import dataclass
