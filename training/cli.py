@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-evaluate = typer.Typer(help="Measure what moves the avatar.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure motion and pictures against real people.", no_args_is_help=True)
 train = typer.Typer(help="Make what is learned.", no_args_is_help=True)
 
 
@@ -48,6 +48,56 @@ def motion(
         typer.echo(report.as_json())
     else:
         report.show(Console())
+
+
+@evaluate.command()
+def video(
+    context: typer.Context,
+    portraits: Annotated[
+        Path | None, typer.Option(help="Folder of portraits to restore.", file_okay=False, exists=True)
+    ] = None,
+    clips: Annotated[
+        Path | None, typer.Option(help="Folder of videos to re-enact.", file_okay=False, exists=True)
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="What to measure, e.g. warp; may be repeated.")
+    ] = None,
+    skip: Annotated[int, typer.Option(help="Leave out the first portraits, by name.", min=0)] = 0,
+    count: Annotated[int | None, typer.Option(help="Measure so many portraits.", min=1)] = None,
+    takes: Annotated[int, typer.Option(help="Poses that each portrait is brought back from.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Samples of each picture.", min=1)] = 1,
+    settle: Annotated[int, typer.Option(help="Times a motion is shown before it counts.", min=1)] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder of fitted portraits.", file_okay=False)] = None,
+    lpips: Annotated[Path | None, typer.Option(help="Folder of LPIPS' weights.", file_okay=False)] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw people and motions into this PNG.")] = None,
+    drift: Annotated[Path | None, typer.Option(help="Run on for long, and plot it into this PNG.")] = None,
+    frames: Annotated[int, typer.Option(help="How long, in frames.", min=96)] = 3000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Measure pictures against photographs and videos of real people."""
+    from rich.console import Console
+
+    from training.pictures.evaluation.restoration import Plan
+    from training.pictures.evaluation.run import Wish, run
+
+    plan = Plan(takes, seeds, settle)
+    names = tuple(system or Wish.systems)
+    wish = Wish(names, portraits, skip, count, clips, plan, cache, lpips, sheet, drift, frames)
+    with context.obj.progress() as progress:
+        report = run(wish, progress)
+    if as_json:
+        typer.echo(report.as_json())
+    else:
+        report.show(Console())
+
+
+@evaluate.command()
+def fetch() -> None:
+    """Download the weights of LPIPS, which `visavis evaluate video` looks with."""
+    from training.pictures.evaluation.lpips_weights import fetch_weights
+
+    for path in fetch_weights():
+        typer.echo(path)
 
 
 CorpusArgument = Annotated[Path, typer.Argument(help="Folder of the corpus.", file_okay=False)]
