@@ -79,9 +79,10 @@ def video(
 
     from training.pictures.evaluation.restoration import Plan
     from training.pictures.evaluation.run import Wish, run
+    from training.pictures.evaluation.systems import DEFAULT
 
     plan = Plan(takes, seeds, settle)
-    names = tuple(system or Wish.systems)
+    names = tuple(system or DEFAULT)
     wish = Wish(names, portraits, skip, count, clips, plan, cache, lpips, sheet, drift, frames)
     with context.obj.progress() as progress:
         report = run(wish, progress)

@@ -16,7 +16,7 @@ from training.pictures.evaluation.reenactment import reenact
 from training.pictures.evaluation.report import Report
 from training.pictures.evaluation.restoration import Plan, restore
 from training.pictures.evaluation.sheet import save_sheet
-from training.pictures.evaluation.systems import System, open_systems
+from training.pictures.evaluation.systems import DEFAULT, System, open_systems
 
 Progress = Callable[[str, float], None]
 """Takes what is being done, and the fraction done."""
@@ -26,7 +26,7 @@ Progress = Callable[[str, float], None]
 class Wish:
     """What is to be measured, and where things lie."""
 
-    systems: tuple[str, ...] = ("still", "warp")
+    systems: tuple[str, ...] = DEFAULT
     portraits: Path | None = None
     skip: int = 0
     """The first so many portraits are left out: those that were trained on."""

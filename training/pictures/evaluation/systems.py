@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -47,11 +48,44 @@ class System:
     """Opens the stage with another seed; None where chance plays no part."""
 
 
+def _learned(options: str) -> System:
+    """Open the learned picture; where its runtime lacks it is refused, not replaced by the warp.
+
+    Raises:
+        ValueError: no such option, sampler or weights.
+        RuntimeMissingError: the runtime is not installed.
+    """
+    from models.video.runtime import TIMES, RuntimeName, find_runtime
+    from models.video.stage import LearnedPicture
+    from models.video.weights import ASSET, PictureWeights
+
+    given = parse_options(options, ("weights", "steps", "runtime"))
+    runtime, steps = given.get("runtime", "auto"), given.get("steps", "1")
+    if runtime not in get_args(RuntimeName):
+        raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
+    if steps not in map(str, TIMES):
+        raise ValueError(f"no sampler of {steps!r} steps; there are: {', '.join(map(str, TIMES))}")
+    weights = Path(given.get("weights", ASSET))
+    loaded = PictureWeights.load(weights)
+    _, compile_program = find_runtime(cast("RuntimeName", runtime))
+
+    def seeded(avatar: Avatar, seed: int) -> PictureStage[Any]:
+        return LearnedPicture(WarpPicture(avatar), loaded, compile_program, steps=int(steps), seed=seed)
+
+    told = ",".join(f"{k}={weights.stem if k == 'weights' else v}" for k, v in given.items())
+    return System(f"learned:{told}" if told else "learned", lambda avatar: seeded(avatar, 0), seeded)
+
+
 SYSTEMS: Final[Mapping[str, Callable[[str], System]]] = {
     "still": lambda options: System(_plain("still", options), StillPicture),
     "warp": lambda options: System(_plain("warp", options), WarpPicture),
+    "learned": _learned,
 }
 """By name: what makes the system of the options after the colon. A new picture stage adds its line here."""
+
+
+DEFAULT: Final = ("still", "warp")
+"""What is measured when nothing is named: the floor."""
 
 
 def _plain(name: str, options: str) -> str:
@@ -80,10 +114,12 @@ def open_systems(names: Sequence[str]) -> list[System]:
 
     Args:
         names: of `SYSTEMS`, some with options after a colon; `package.module:factory` is any other stage, by
-            a function that takes an `Avatar`.
+            a function that takes an `Avatar`. `learned` takes `weights=FILE`, `steps=N` and `runtime=NAME`.
 
     Raises:
-        ValueError: there is no such system; the message names those there are.
+        ValueError: there is no such system or option; the message names those there are.
+        OSError: the weights named are not there.
+        RuntimeMissingError: the runtime named is not installed.
     """
     return [_open(name) for name in dict.fromkeys(names)]
 
