@@ -144,6 +144,40 @@ def pack_pictures(
     typer.echo(f"{out}: {pack(photos, out, rounds, held_out, seed, workers)} clips")
 
 
+@train.command("embedded")
+def train_embedded(
+    clips: Annotated[Path, typer.Argument(help="Folder of `visavis train pictures`.", file_okay=False)],
+    config: Annotated[Path, typer.Option(help="A run: configs/pictures/embedded.yaml.", exists=True)],
+    out: OutOption = Path("out/picture"),
+    start: Annotated[Path | None, typer.Option(help="Weights to begin with.", exists=True)] = None,
+    threads: Annotated[int, typer.Option(help="Cores.", min=1)] = 2,
+) -> None:
+    """Train the picture network of two cores. A run that lies in the folder goes on where it stopped."""
+    import torch
+
+    from training.pictures.config import load_training
+    from training.pictures.train import Trainer
+
+    torch.set_num_threads(threads)
+    done = Trainer(load_training(config), clips, out, start).train()
+    typer.echo(f"{done.weights}: held-out people at {done.learned_db:.2f} dB, warped {done.warp_db:.2f} dB")
+
+
+@train.command("quantize")
+def quantize_picture(
+    weights: Annotated[Path, typer.Argument(help="Weights of `visavis train embedded`.", exists=True)],
+    clips: Annotated[Path, typer.Argument(help="Folder of `visavis train pictures`.", file_okay=False)],
+    out: Annotated[Path, typer.Argument(help="File to write.", dir_okay=False)],
+    batches: Annotated[int, typer.Option(help="Batches of two clips to watch.", min=1)] = 12,
+) -> None:
+    """Find the ranges of eight bits for a picture network, and write it in half precision."""
+    from models.video.runtime import START
+    from training.pictures.pack import TRAIN
+    from training.pictures.quantise import quantise
+
+    typer.echo(quantise(weights, clips / TRAIN, out, start=START, batches=batches))
+
+
 @train.command("motion")
 def train_motion(
     corpus: CorpusArgument,

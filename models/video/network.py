@@ -19,7 +19,6 @@ from models.video.state import PAST
 from models.video.weights import FREQUENCIES
 
 
-
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a batch of frames is conditioned on; pictures in -1..1."""
@@ -37,8 +36,8 @@ class Given:
 class Seen:
     """Activations where the temporal convolutions look: of one frame, or of the two before it."""
 
-    grid: Float[Tensor, "frames channels rows columns"]
-    deep: Float[Tensor, "frames channels half_rows half_columns"]
+    grid: Float[Tensor, "frames grid_channels rows columns"]
+    deep: Float[Tensor, "frames deep_channels half_rows half_columns"]
 
 
 class Block(nn.Module):
@@ -196,7 +195,9 @@ class PictureNet(nn.Module):
 
 
 def prior(
-    x: Float[Tensor, "frames 3 side side"], t: Float[Tensor, "frames"], warp: Float[Tensor, "frames 3 side side"]
+    x: Float[Tensor, "frames 3 side side"],
+    t: Float[Tensor, "frames"],
+    warp: Float[Tensor, "frames 3 side side"],
 ) -> Float[Tensor, "frames 3 side side"]:
     """Return the best guess of x₀ pixel by pixel, from the warp and what shines through the noise (Wiener).
 

@@ -69,7 +69,9 @@ def find_runtime(name: RuntimeName = "auto") -> tuple[str, Compile]:
         if find_spec(choice.split("-")[0]) is not None:
             return choice, _open(choice)
     needs = "openvino (`pip install openvino`)" if name != "torch" else "torch"
-    raise RuntimeMissingError(f"the learned picture needs {needs}, which is not installed; it stays with the warp")
+    raise RuntimeMissingError(
+        f"the learned picture needs {needs}, which is not installed; it stays with the warp"
+    )
 
 
 def _open(choice: str) -> Compile:

@@ -95,7 +95,9 @@ class LearnedPicture:
             state = LearnedState(made.memory, made.added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
-            state = replace(state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0)
+            state = replace(
+                state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0
+            )
         if state.share > 0:
             blend(picture, state.added, self._window, self._edge, state.share)
         if self.size != reference.avatar.side:

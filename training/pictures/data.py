@@ -13,8 +13,8 @@ from torch import Tensor
 
 from models.body.rig import Region
 from models.video.conditions import CONTROL_SIDE, SIDE, control_planes
-from training.pictures.clip import FRAMES
 from models.video.network import Given
+from training.pictures.clip import FRAMES
 
 GRID_PX: Final = 16
 """Parts begin at multiples of this, so that they lie on the network's coarsest grid."""

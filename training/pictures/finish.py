@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, softplus
 
+from models.video.network import PictureNet
 from training.pictures.config import LossConfig, NoiseConfig
 from training.pictures.data import Batch
 from training.pictures.loss import Losses, Perceptual, noised, picture_loss
-from models.video.network import PictureNet
 
 AGAIN = 0.25
 """Diffusion time of the second step."""
@@ -25,7 +25,8 @@ class Critic(nn.Module):
         super().__init__()
         sizes = (3, width, 2 * width, 4 * width, 4 * width)
         self.layers = nn.ModuleList(
-            nn.utils.spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in zip(sizes, sizes[1:], strict=False)
+            nn.utils.spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))
+            for a, b in zip(sizes, sizes[1:], strict=False)
         )
         self.judge = nn.Conv2d(sizes[-1], 1, 1)
 

@@ -25,11 +25,13 @@ WATCHED: Final = 4096
 """Inputs of each convolution that are kept of each batch."""
 
 
-def quantise(weights: Path, clips: Path, out: Path, *, start: float, batches: int = 12, seed: int = 0) -> Path:
+def quantise(
+    weights: Path, clips: Path, out: Path, *, start: float, batches: int = 12, seed: int = 0
+) -> Path:
     """Watch the network at work and write its weights with the ranges found.
 
     Args:
-        weights: of `visavis train video`.
+        weights: of `visavis train embedded`.
         clips: folder of packed clips to watch it on.
         out: file to write.
         start: diffusion time of the sampler's start.

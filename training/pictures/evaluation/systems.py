@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,6 +12,9 @@ from jaxtyping import UInt8
 from models.avatar import Avatar
 from models.motion.frame import MotionFrame
 from models.picture import PictureStage, Tier
+from models.video.runtime import RuntimeName, find_runtime
+from models.video.stage import LearnedPicture
+from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
 
 Factory = Callable[[Avatar], PictureStage[Any]]
@@ -50,8 +54,31 @@ class System:
 SYSTEMS: Final[Mapping[str, Callable[[str], System]]] = {
     "still": lambda options: System(_plain("still", options), StillPicture),
     "warp": lambda options: System(_plain("warp", options), WarpPicture),
+    "learned": lambda options: _learned(options),
 }
 """By name: what makes the system of the options after the colon. A new picture stage adds its line here."""
+
+
+def _learned(options: str) -> System:
+    """Return the learned picture; every option has the default of `agent.picture.PictureConfig`.
+
+    Raises:
+        ValueError: no such option, runtime or number of steps.
+    """
+    given = parse_options(options, ("steps", "runtime", "weights"))
+    runtime = given.get("runtime", "auto")
+    if runtime not in get_args(RuntimeName):
+        raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
+    weights = PictureWeights.load(Path(given["weights"]) if "weights" in given else ASSET)
+
+    def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
+        _, program = find_runtime(runtime)
+        return LearnedPicture(
+            WarpPicture(avatar), weights, program, steps=int(given.get("steps", "1")), seed=seed
+        )
+
+    name = "learned" + (f":{options}" if options else "")
+    return System(name, lambda avatar: seeded(avatar, 0), seeded)
 
 
 def _plain(name: str, options: str) -> str:
