@@ -18,7 +18,7 @@ class PictureConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["learned", "warp"] = "learned"
-    """`learned` completes the warped portrait by diffusion; without a runtime for it the warp is all there is."""
+    """`learned` completes the warped portrait by diffusion; without a runtime for it the warp stays alone."""
     runtime: Literal["auto", "openvino-int8", "openvino", "torch"] = "auto"
     """What runs it; `auto` takes the fastest that is installed."""
     steps: Literal[1, 2, 4] = 1

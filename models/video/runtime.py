@@ -1,7 +1,7 @@
 """The `Runtime` seam: what runs the picture network, fast or as the reference.
 
-A program is the network with its sampler's steps unrolled: warp and noise in, what to add to the warp out. Given
-the same inputs every runtime gives the same picture, to its precision.
+A program is the network with its sampler's steps unrolled: warp and noise in, what to add to the warp out.
+Given the same inputs every runtime gives the same picture, to its precision.
 """
 
 from collections.abc import Callable

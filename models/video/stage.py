@@ -1,7 +1,7 @@
 """`LearnedPicture`: the warped portrait, completed by diffusion inside the face's window, frame by frame.
 
-The sampler starts from the noised warp. Only the new frame is computed; what the window of frames would have held
-comes from the memory of its temporal convolutions (paper section 3.2, streaming).
+The sampler starts from the noised warp. Only the new frame is computed; what the window of frames would have
+held comes from the memory of its temporal convolutions (paper section 3.2, streaming).
 """
 
 from dataclasses import dataclass, replace

@@ -131,7 +131,8 @@ def vary(part: Part, rng: np.random.Generator) -> Part:
     if rng.random() < 0.25:
         small = round(pictures[0].shape[1] / rng.uniform(1.3, 3.0))
         pictures = [np.stack([_blur(frame, small) for frame in picture]) for picture in pictures]
-    return Part(*pictures, controls)
+    reference, warp, target = pictures
+    return Part(reference, warp, target, controls)
 
 
 def batch_of(parts: list[Part], clip: int) -> Batch:

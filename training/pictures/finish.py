@@ -4,6 +4,8 @@ The network starts from the warp as it does live, makes a picture, noises that a
 compared with the truth and shown to a critic of patches that learns beside it.
 """
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ class Critic(nn.Module):
         sizes = (3, width, 2 * width, 4 * width, 4 * width)
         self.layers = nn.ModuleList(
             nn.utils.spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         )
         self.judge = nn.Conv2d(sizes[-1], 1, 1)
 

@@ -1,7 +1,7 @@
 """Eight bits for the picture network: `visavis train quantize WEIGHTS CLIPS OUT`.
 
-Each convolution that follows a rectifier learns how large its inputs grow, over photographs, frames of clips and
-the steps of the sampler. First and last layers stay as they are: they hold the pixels.
+Each convolution that follows a rectifier learns how large its inputs grow, over photographs, frames of clips
+and the steps of the sampler. First and last layers stay as they are: they hold the pixels.
 """
 
 from collections.abc import Iterator

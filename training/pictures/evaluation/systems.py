@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -69,10 +69,11 @@ def _learned(options: str) -> System:
     runtime = given.get("runtime", "auto")
     if runtime not in get_args(RuntimeName):
         raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
+    named = cast("RuntimeName", runtime)
     weights = PictureWeights.load(Path(given["weights"]) if "weights" in given else ASSET)
 
     def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
-        _, program = find_runtime(runtime)
+        _, program = find_runtime(named)
         return LearnedPicture(
             WarpPicture(avatar), weights, program, steps=int(given.get("steps", "1")), seed=seed
         )
