@@ -1,9 +1,9 @@
 """The picture network in torch: what trains, and the reference for every runtime.
 
 A convolutional network on patches of pixels. It sees the noisy picture, the warped portrait, the reference
-and the controls, and predicts x₀ as what to add to the warp: x-prediction works with patches as large as these
-(arXiv 2511.13720). Its temporal convolutions are causal: they look at the two frames before (paper section 3.2,
-made streaming).
+and the controls, and predicts x₀ as what to add to the warp: x-prediction works with patches as large as
+these (arXiv 2511.13720). Its temporal convolutions are causal: they look at the two frames before (paper
+section 3.2, made streaming).
 """
 
 from collections.abc import Callable

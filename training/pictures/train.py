@@ -105,7 +105,9 @@ class Trainer:
     def _advance(self, stage: StageConfig, done: int) -> Losses:
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
-        batch = self._clips.draw(stage.batch, stage.crop_px, moving=stage.stage != "image")
+        batch = self._clips.draw(
+            stage.batch, stage.crop_px, moving=stage.stage != "image", blurred=stage.blurred
+        )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
         self._accelerator.backward(losses.total)
