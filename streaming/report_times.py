@@ -1,9 +1,9 @@
 """Sender reports that tell media time, so that receivers play picture and sound of one moment together.
 
-A receiver lines two streams up by the pairs of wall clock and RTP timestamp in their reports (RFC 3550 section
-6.4.1). aiortc writes the time at which it last sent: a picture counts as later than its sound by the time that
-its encoder took and, since sound leaves 40 ms at once, sound as 20 ms too early. A busy machine makes that
-worse, and browsers follow it. Here both streams are put on one clock, whenever they were sent.
+A receiver lines two streams up by the pairs of wall clock and RTP timestamp in their reports (RFC 3550,
+section 6.4.1). aiortc writes the time at which it last sent. So a picture counts as late by the time that its
+encoder took and, since 40 ms of sound leave at once, sound as 20 ms early. A busy machine makes that worse,
+and browsers follow it. Here both streams are put on one clock, whenever they were sent.
 """
 
 from dataclasses import dataclass

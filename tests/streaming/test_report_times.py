@@ -15,6 +15,7 @@ from streaming.tracks import SoundTrack, TimedPicture
 from tests.streaming.players import connection
 from tests.streaming.rooms import TIMEOUT_S, until
 
+RATES_HZ = {"audio": 48_000, "video": 90_000}
 PICTURES_LATE_S = 0.1
 """So much later than the sound of their moment do pictures reach the encoder."""
 
@@ -69,7 +70,7 @@ async def test_reports_tell_media_time_however_late_a_picture_is_sent():
     peer = Peer(config, pictures, sounds, lambda state: None)
     for kind in ("audio", "video"):
         pc.addTransceiver(kind, direction="recvonly")
-    audio, video = (Reports(t.receiver, 48_000 if t.kind == "audio" else 90_000) for t in pc.getTransceivers())
+    audio, video = (Reports(t.receiver, RATES_HZ[t.kind]) for t in pc.getTransceivers())
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await pc.setLocalDescription(await pc.createOffer())
