@@ -227,7 +227,7 @@ async def measure(config: Config, turns: int) -> dict[str, Any]:
         finally:
             await visit.aclose()
             await asyncio.gather(*watchers)
-        over_network = await received(host, RECEIVED_TURNS)
+        over_network = await received(host, config.avatar, RECEIVED_TURNS)
     return {**report(measured, ready_s, stats, visitor), "received": over_network}
 
 
