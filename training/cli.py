@@ -80,12 +80,13 @@ def videos(
     """Draw what systems do with the sound of talking videos, side by side with the people filmed."""
     from models.avatar import load_avatar
     from models.home import avatars_root
+    from models.warp import WarpPicture
     from training.evaluation.clips import find_clips
     from training.evaluation.drive import Pace
     from training.evaluation.systems import open_systems
-    from training.evaluation.videos import film, scene_of_clip
+    from training.evaluation.videos import Face, film, scene_of_clip
 
-    faces = [load_avatar(avatars_root() / name) for name in avatar]
+    faces = [Face(name, WarpPicture(load_avatar(avatars_root() / name))) for name in avatar]
     systems = open_systems(system or ("diffusion", "rules"), Pace())
     for path in find_clips(clips)[:first]:
         scene = scene_of_clip(path)
@@ -155,6 +156,17 @@ def distil_motion(
     typer.echo(
         f"{done.weights}: distance from the teacher {done.first_loss:.4f} before, {done.last_loss:.4f} after"
     )
+
+
+@train.command("ship")
+def ship_motion(
+    weights: Annotated[Path, typer.Argument(help="Weights of `visavis train motion`.", exists=True)],
+    out: Annotated[Path, typer.Argument(help="The file to write.", dir_okay=False)],
+) -> None:
+    """Write trained weights as they ship: in half precision, without what only training needs."""
+    from training.motion.checkpoint import ship
+
+    typer.echo(f"{ship(weights, out)}  {out}")
 
 
 @train.command("ablations")

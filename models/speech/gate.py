@@ -1,13 +1,13 @@
-"""`SpeechGate`: how much of a sound is to move lips, frame by frame: 1 in speech, 0 in music and noise.
+"""`SpeechGate`: how much of a sound is to move lips, frame by frame: 1 in speech and in quiet, 0 in music.
 
-Causal but for the sound that is known ahead. The share of a frame is the strongest evidence for speech in the
-windows about it, which counts less the farther away a window lies. So it opens before the first sound of a
-word as far as that is known, holds over the closures and pauses inside words, and moves smoothly. It has no
-memory but those windows, so frames cannot differ by how the sound was cut.
+What shuts it is sound louder than a quiet room that a `SpeechScorer` takes for no speech. Quiet passes, for
+there is breath in it before a word. Speech opens it, before its first sound as far as that is known, and
+holds it over the closures and pauses inside words. Shares have no memory but the windows about a frame, so
+frames cannot differ by how the sound was cut.
 """
 
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -16,11 +16,30 @@ from models.motion.stage import SAMPLES_PER_FRAME
 from models.speech.scorer import WINDOW, SpeechScorer
 
 _DOUBTFUL, _SURE = 0.3, 0.7
-"""Probabilities of speech at which a window begins to count, and counts fully."""
-_FULL: Final = (-8 * SAMPLES_PER_FRAME, 3 * SAMPLES_PER_FRAME)
-"""Samples from a frame's middle between which a window counts fully: 320 ms past, 120 ms to come."""
-_NONE: Final = (-14 * SAMPLES_PER_FRAME, 5 * SAMPLES_PER_FRAME)
-"""Samples at which it has faded: 560 ms past, 200 ms to come."""
+"""Probabilities of speech at which a window begins to count as speech, and counts fully."""
+_QUIET_DB, _LOUD_DB = -45.0, -35.0
+"""Levels, in dB of full scale, at which what is no speech begins to disturb, and disturbs fully."""
+
+
+class Reach(NamedTuple):
+    """How a window counts by its distance from a frame's middle, in frames, the past negative."""
+
+    none_from: float
+    full_from: float
+    full_to: float
+    none_to: float
+
+    def weigh(self, offset: Float64[np.ndarray, "around heard"]) -> Float64[np.ndarray, "around heard"]:
+        """Return weights 0..1 of windows at these distances."""
+        rising = (offset - self.none_from) / (self.full_from - self.none_from)
+        falling = (self.none_to - offset) / (self.none_to - self.full_to)
+        return np.asarray(np.clip(np.minimum(rising, falling), 0.0, 1.0))
+
+
+_SPEECH: Final = Reach(-14.0, -8.0, 3.0, 5.0)
+_DISTURBANCE: Final = Reach(-20.0, -8.0, 0.5, 1.5)
+_LONGEST: Final = 20
+"""Frames that any window reaches forward in time."""
 
 StateT = TypeVar("StateT")
 
@@ -31,7 +50,9 @@ class GateState(Generic[StateT]):
 
     scorer: StateT
     scores: Float32[np.ndarray, "scored"]
-    """Probabilities of the newest windows, the oldest first."""
+    """Probabilities of speech in the newest windows, the oldest first."""
+    levels_db: Float32[np.ndarray, "scored"]
+    """Their levels, in dB of full scale."""
     rest: Float32[np.ndarray, "rest"]
     """Samples that do not fill a window yet."""
     windows: int = 0
@@ -53,12 +74,12 @@ class SpeechGate(Generic[StateT]):
         self._scorer = scorer
         self._around = np.arange(-past_frames, ahead_frames + 1)
         self._ahead = ahead_frames
-        self._kept = 2 + (past_frames * SAMPLES_PER_FRAME - _NONE[0]) // WINDOW
+        self._kept = 2 + (past_frames + _LONGEST) * SAMPLES_PER_FRAME // WINDOW
 
     def init_state(self) -> GateState[StateT]:
         """Return the state before the first sample."""
         nothing = np.zeros(0, np.float32)
-        return GateState(self._scorer.init_state(), nothing, nothing)
+        return GateState(self._scorer.init_state(), nothing, nothing, nothing)
 
     def step(
         self,
@@ -74,45 +95,48 @@ class SpeechGate(Generic[StateT]):
             state: Of the stream.
         """
         frames = len(pcm) // SAMPLES_PER_FRAME
-        now = self._score(pcm, state)
-        later = self._score(ahead[: self._ahead * SAMPLES_PER_FRAME], now)
-        centres = WINDOW * (later.windows - len(later.scores) + np.arange(len(later.scores)) + 0.5)
-        evidence = _evidence(later.scores)
-        shares = [self._shares(state.frames + frame, centres, evidence) for frame in range(frames)]
-        kept = now.scores[-self._kept :]
-        after = GateState(now.scorer, kept, now.rest, now.windows, state.frames + frames)
+        now = self._hear(pcm, state)
+        known = self._hear(ahead[: self._ahead * SAMPLES_PER_FRAME], now)
+        shares = [self._shares(state.frames + frame, known) for frame in range(frames)]
+        after = GateState(
+            now.scorer, now.scores[-self._kept :], now.levels_db[-self._kept :], now.rest, now.windows,
+            state.frames + frames,
+        )  # fmt: skip
         return np.array(shares, np.float32).reshape(frames, len(self._around)), after
 
-    def _score(self, pcm: Float32[np.ndarray, "samples"], state: GateState[StateT]) -> GateState[StateT]:
+    def _hear(self, pcm: Float32[np.ndarray, "samples"], state: GateState[StateT]) -> GateState[StateT]:
         """Score all windows that `pcm` completes."""
-        sound, scorer, scores = np.concatenate([state.rest, pcm]), state.scorer, []
+        sound, scorer = np.concatenate([state.rest, pcm]), state.scorer
         whole = len(sound) // WINDOW
-        for window in sound[: whole * WINDOW].reshape(-1, WINDOW):
-            score, scorer = self._scorer.score(window, scorer)
-            scores.append(score)
-        all_scores = np.concatenate([state.scores, np.array(scores, np.float32)])
-        return GateState(scorer, all_scores, sound[whole * WINDOW :], state.windows + whole, state.frames)
+        windows = sound[: whole * WINDOW].reshape(-1, WINDOW)
+        scores = np.zeros(whole, np.float32)
+        for number, window in enumerate(windows):
+            scores[number], scorer = self._scorer.score(window, scorer)
+        levels_db = 10.0 * np.log10(np.mean(windows.astype(np.float64) ** 2, axis=1) + 1e-10)
+        return GateState(
+            scorer,
+            np.concatenate([state.scores, scores]),
+            np.concatenate([state.levels_db, levels_db.astype(np.float32)]),
+            sound[whole * WINDOW :],
+            state.windows + whole,
+            state.frames,
+        )
 
-    def _shares(
-        self, frame: int, centres: Float64[np.ndarray, "scored"], evidence: Float64[np.ndarray, "scored"]
-    ) -> Float64[np.ndarray, "around"]:
+    def _shares(self, frame: int, known: GateState[StateT]) -> Float64[np.ndarray, "around"]:
         """Return the shares of the frames around one, by the windows that end within its reach."""
-        heard = centres + WINDOW / 2 <= SAMPLES_PER_FRAME * (frame + 1 + self._ahead)
-        middles = SAMPLES_PER_FRAME * (frame + self._around + 0.5)
-        weights = _weight(centres[heard] - middles[:, None])
-        return np.asarray((weights * evidence[heard]).max(axis=1, initial=0.0))
+        ends = known.windows - len(known.scores) + 1 + np.arange(len(known.scores))
+        heard = WINDOW * ends <= SAMPLES_PER_FRAME * (frame + 1 + self._ahead)
+        sure = _risen(known.scores[heard], _DOUBTFUL, _SURE)
+        loud = _risen(known.levels_db[heard], _QUIET_DB, _LOUD_DB)
+        middles = frame + self._around + 0.5
+        offset = WINDOW / SAMPLES_PER_FRAME * (ends[heard] - 0.5) - middles[:, None]
+        # One window alone is no speech, however sure.
+        believed = np.minimum(sure, np.concatenate([[0.0], sure])[:-1])
+        speech = (_SPEECH.weigh(offset) * believed).max(axis=1, initial=0.0)
+        disturbed = (_DISTURBANCE.weigh(offset) * loud * (1.0 - sure)).max(axis=1, initial=0.0)
+        return np.asarray(np.maximum(speech, 1.0 - disturbed))
 
 
-def _evidence(scores: Float32[np.ndarray, "scored"]) -> Float64[np.ndarray, "scored"]:
-    """Return how much each window speaks for speech: as much as it and the one before it both do."""
-    sure = np.clip((scores.astype(np.float64) - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0.0, 1.0)
-    return np.minimum(sure, np.concatenate([[0.0], sure])[:-1])
-
-
-def _weight(
-    offset: Float64[np.ndarray, "around heard"],
-) -> Float64[np.ndarray, "around heard"]:
-    """Return how much a window counts at a distance in samples from a frame's middle."""
-    rising = (offset - _NONE[0]) / (_FULL[0] - _NONE[0])
-    falling = (_NONE[1] - offset) / (_NONE[1] - _FULL[1])
-    return np.asarray(np.clip(np.minimum(rising, falling), 0.0, 1.0))
+def _risen(values: Float32[np.ndarray, "heard"], low: float, high: float) -> Float64[np.ndarray, "heard"]:
+    """Return 0 up to `low`, 1 from `high`, and a straight line between."""
+    return np.asarray(np.clip((values.astype(np.float64) - low) / (high - low), 0.0, 1.0))

@@ -88,7 +88,7 @@ def _coughs(samples: int, random: np.random.Generator) -> Sound:
     sound = np.zeros(samples)
     length = round(0.35 * SPEECH_RATE_HZ)
     time_s = np.arange(length) / SPEECH_RATE_HZ
-    for at in np.cumsum(random.uniform(0.6, 1.4, samples)):
+    for at in np.cumsum(random.uniform(0.6, 1.4, samples)) - 0.5:
         start = round(at * SPEECH_RATE_HZ)
         if start + length > samples:
             break

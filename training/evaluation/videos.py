@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw
 
-from models.avatar import Avatar
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import SAMPLES_PER_FRAME, Phone
-from models.picture import Tier
-from models.warp import WarpPicture
+from models.picture import PictureStage, Tier
 from training.evaluation.clips import fit_frames, read_pictures, read_sound
 from training.evaluation.movie import write_movie
 from training.evaluation.systems import System
@@ -28,6 +26,14 @@ PANEL_PX: Final = 256
 SHEET_FRAMES: Final = 12
 """Moments of the sound on a sheet, evenly spread."""
 _TILE_PX: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A portrait that can be moved."""
+
+    name: str
+    stage: PictureStage[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +63,16 @@ def scene_of_clip(path: Path) -> Scene:
 
 
 def film(
-    scene: Scene, avatar: Avatar, systems: Sequence[System], out: Path, *, seed: int = 0, movie: bool = True
+    scene: Scene, face: Face, systems: Sequence[System], out: Path, *, seed: int = 0, movie: bool = True
 ) -> Path:
-    """Write `SCENE-AVATAR.png`, and with `movie` the `.mp4` of the same name; return the sheet.
+    """Write `SCENE-FACE.png`, and with `movie` the `.mp4` of the same name; return the sheet.
 
     Columns of the video and rows of the sheet are the person if filmed, the portrait wearing their tracked
     motion, and the systems.
 
     Args:
         scene: What is heard.
-        avatar: Who is seen.
+        face: Who is seen.
         systems: What moves.
         out: Folder.
         seed: Whose habits.
@@ -74,35 +80,34 @@ def film(
     """
     frames = len(scene.pcm) // SAMPLES_PER_FRAME
     shown = range(frames) if movie else [int(at) for at in np.linspace(0, frames - 1, SHEET_FRAMES)]
-    rows = dict(_rows(scene, avatar, systems, seed, list(shown)))
+    rows = dict(_rows(scene, face, systems, seed, list(shown)))
     out.mkdir(parents=True, exist_ok=True)
-    stem = out / f"{scene.name}-{avatar.name}"
+    stem = out / f"{scene.name}-{face.name}"
     if movie:
         joined = (np.hstack(column) for column in zip(*rows.values(), strict=True))
         write_movie(stem.with_suffix(".mp4"), joined, scene.pcm)
     sheet = stem.with_suffix(".png")
-    Image.fromarray(_sheet(rows, scene, avatar)).save(sheet)
+    Image.fromarray(_sheet(rows, scene, face)).save(sheet)
     return sheet
 
 
 def _rows(
-    scene: Scene, avatar: Avatar, systems: Sequence[System], seed: int, shown: Sequence[int]
+    scene: Scene, face: Face, systems: Sequence[System], seed: int, shown: Sequence[int]
 ) -> Iterator[tuple[str, list[Picture]]]:
     """Yield each row's title, and its pictures at the frames shown."""
     if scene.pictures:
         yield "filmed", [scene.pictures[min(at, len(scene.pictures) - 1)] for at in shown]
     if scene.tracked is not None:
-        yield "tracked", _draw(avatar, scene.tracked, shown)
+        yield "tracked", _draw(face, scene.tracked, shown)
     for system in systems:
         if scene.phones is not None or not system.knows_phones:
-            yield system.name, _draw(avatar, system.move(scene.pcm, scene.phones, seed), shown)
+            yield system.name, _draw(face, system.move(scene.pcm, scene.phones, seed), shown)
 
 
-def _draw(avatar: Avatar, motion: Float32[np.ndarray, "frames 98"], shown: Sequence[int]) -> list[Picture]:
-    warp, pictures = WarpPicture(avatar), []
-    state = warp.init_state()
+def _draw(face: Face, motion: Float32[np.ndarray, "frames 98"], shown: Sequence[int]) -> list[Picture]:
+    state, pictures = face.stage.init_state(), []
     for at in shown:
-        picture, state = warp.step(MotionFrame.from_vector(motion[at]), state, Tier.WARP)
+        picture, state = face.stage.step(MotionFrame.from_vector(motion[at]), state, Tier.WARP)
         pictures.append(_panel(picture))
     return pictures
 
@@ -116,9 +121,7 @@ def _panel(picture: UInt8[np.ndarray, "height width 3"]) -> Picture:
     return np.asarray(square.resize((PANEL_PX, PANEL_PX), Image.Resampling.LANCZOS))
 
 
-def _sheet(
-    rows: dict[str, list[Picture]], scene: Scene, avatar: Avatar
-) -> UInt8[np.ndarray, "height width 3"]:
+def _sheet(rows: dict[str, list[Picture]], scene: Scene, face: Face) -> UInt8[np.ndarray, "height width 3"]:
     """Lay out `SHEET_FRAMES` moments of each row, titled."""
     count = len(next(iter(rows.values())))
     chosen = [int(at) for at in np.linspace(0, count - 1, min(SHEET_FRAMES, count))]
@@ -127,7 +130,7 @@ def _sheet(
     draw = ImageDraw.Draw(image)
     seconds = len(scene.pcm) / SAMPLES_PER_FRAME / FPS
     for number, title in enumerate(rows):
-        text = f"{title} · {scene.name} · {avatar.name} · {seconds:.1f} s"
+        text = f"{title} · {scene.name} · {face.name} · {seconds:.1f} s"
         place = (3, number * _TILE_PX + 2)
         draw.text(place, text, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
     return np.asarray(image)

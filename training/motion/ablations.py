@@ -6,6 +6,7 @@ Besides what is trained: the unchanged run at several sizes of chunks and length
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,10 +98,21 @@ def ablate(
     clips: Path | None,
     seeds: int,
     progress: Progress,
+    measure: Callable[..., Report] = evaluate,
 ) -> Iterator[Ablation]:
     """Train each variant under `out`, and yield its line as soon as it is measured.
 
     A run that lies in its folder goes on where it stopped: call again to finish an interrupted table.
+
+    Args:
+        run: What is changed.
+        variants: How.
+        corpus: As `visavis train corpus` makes it.
+        out: Folder for the runs.
+        clips: Talking videos, or None to measure on generated speech.
+        seeds: Samples of each sound.
+        progress: Told what is measured.
+        measure: `training.evaluation.run.run`, or what answers as it does.
 
     Raises:
         ValueError: The corpus is empty, or no clip can be measured.
@@ -110,7 +122,7 @@ def ablate(
         done = Trainer(changed(run, variant.change), corpus, folder).train()
         options = ",".join(filter(None, (f"weights={done.weights}", "scorer=none", variant.options)))
         for pace in PACES if variant.name == WHOLE else (Pace(),):
-            report = evaluate([f"diffusion:{options}"], clips, seeds, pace, progress, generated=clips is None)
+            report = measure([f"diffusion:{options}"], clips, seeds, pace, progress, generated=clips is None)
             yield Ablation(variant.name, pace, done.last_loss, figures_of(report))
 
 
@@ -122,5 +134,4 @@ def figures_of(report: Report) -> dict[str, float | None]:
         figures = report.means()[name]
     elif (speech := report.generated[name].speech) is not None:
         figures = speech.figures
-    # JSON has no NaN.
-    return {key: value if value == value else None for key, value in figures.items()}
+    return {key: value if isfinite(value) else None for key, value in figures.items()}
