@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from models.avatar import Avatar
 from models.portrait.errors import PortraitError
@@ -22,11 +23,15 @@ Progress = Callable[[str, float], None]
 """Takes what is being done, and the fraction done."""
 
 
+SYSTEMS: Final = ("still", "warp", "learned")
+"""What is measured when nothing is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is to be measured, and where things lie."""
 
-    systems: tuple[str, ...] = ("still", "warp")
+    systems: tuple[str, ...] = SYSTEMS
     portraits: Path | None = None
     skip: int = 0
     """The first so many portraits are left out: those that were trained on."""
