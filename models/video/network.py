@@ -1,8 +1,9 @@
 """The picture network in torch: what trains, and the reference for every runtime.
 
-A convolutional network on patches of pixels. It sees the noisy picture, the warped portrait, the reference and
-the controls, and predicts x₀ as what to add to the warp (x-prediction with large patches: arXiv 2511.13720).
-Its temporal convolutions are causal: they look at the two frames before (paper section 3.2, made streaming).
+A convolutional network on patches of pixels. It sees the noisy picture, the warped portrait, the reference
+and the controls, and predicts x₀ as what to add to the warp: x-prediction works with patches as large as
+these (arXiv 2511.13720). Its temporal convolutions are causal: they look at the two frames before (paper
+section 3.2, made streaming).
 """
 
 from collections.abc import Callable
@@ -17,7 +18,6 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle, relu
 from models.video.shape import MISS, PictureShape
 from models.video.state import PAST
 from models.video.weights import FREQUENCIES
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Given:
 class Seen:
     """Activations where the temporal convolutions look: of one frame, or of the two before it."""
 
-    grid: Float[Tensor, "frames channels rows columns"]
-    deep: Float[Tensor, "frames channels half_rows half_columns"]
+    grid: Float[Tensor, "frames grid_channels rows columns"]
+    deep: Float[Tensor, "frames deep_channels half_rows half_columns"]
 
 
 class Block(nn.Module):
@@ -196,7 +196,9 @@ class PictureNet(nn.Module):
 
 
 def prior(
-    x: Float[Tensor, "frames 3 side side"], t: Float[Tensor, "frames"], warp: Float[Tensor, "frames 3 side side"]
+    x: Float[Tensor, "frames 3 side side"],
+    t: Float[Tensor, "frames"],
+    warp: Float[Tensor, "frames 3 side side"],
 ) -> Float[Tensor, "frames 3 side side"]:
     """Return the best guess of x₀ pixel by pixel, from the warp and what shines through the noise (Wiener).
 

@@ -1,13 +1,14 @@
 """Open the best picture stage this machine can run: the learned one, or the warp."""
 
 import logging
+from pathlib import Path
 from typing import Any, Literal
 
 from models.avatar import Avatar
 from models.picture import PictureStage
 from models.video.runtime import RuntimeMissingError, RuntimeName, find_runtime
 from models.video.stage import LearnedPicture
-from models.video.weights import PictureWeights
+from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
 
 PictureName = Literal["learned", "warp"]
@@ -20,6 +21,7 @@ def open_picture(
     kind: PictureName = "learned",
     runtime: RuntimeName = "auto",
     steps: int = 1,
+    weights: Path | None = None,
 ) -> PictureStage[Any]:
     """Return the picture stage of an avatar.
 
@@ -29,6 +31,7 @@ def open_picture(
         kind: `learned` completes the warp; without a runtime for it, or with `warp`, the warp is all.
         runtime: `auto` takes the fastest that is installed.
         steps: of the sampler.
+        weights: those that come along when left out.
 
     Raises:
         RuntimeMissingError: a runtime was named and is not installed.
@@ -44,4 +47,4 @@ def open_picture(
         _log.warning("%s", missing)
         return warp
     _log.info("the picture is learned, and runs in %s", name)
-    return LearnedPicture(warp, PictureWeights.load(), compile_program, steps=steps)
+    return LearnedPicture(warp, PictureWeights.load(weights or ASSET), compile_program, steps=steps)

@@ -128,7 +128,7 @@ class GraphBuilder:
         kernel = op.constant(weight)
         highest = self._weights.ranges.get(name)
         if self._eight_bits and highest is not None:
-            low = np.float32(-highest if name in SIGNED else 0)
+            low = -highest if name in SIGNED else 0.0
             x = op.fake_quantize(x, *(_constant(v) for v in (low, highest, low, highest)), LEVELS)
             reach = np.abs(weight).max(axis=(1, 2, 3), keepdims=True).astype(np.float32) + np.float32(1e-8)
             ends = [op.constant(end) for end in (-reach, reach, -reach, reach)]

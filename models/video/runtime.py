@@ -1,7 +1,7 @@
 """The `Runtime` seam: what runs the picture network, fast or as the reference.
 
-A program is the network with its sampler's steps unrolled: warp and noise in, what to add to the warp out. Given
-the same inputs every runtime gives the same picture, to its precision.
+A program is the network with its sampler's steps unrolled: warp and noise in, what to add to the warp out.
+Given the same inputs every runtime gives the same picture, to its precision.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,9 @@ def find_runtime(name: RuntimeName = "auto") -> tuple[str, Compile]:
         if find_spec(choice.split("-")[0]) is not None:
             return choice, _open(choice)
     needs = "openvino (`pip install openvino`)" if name != "torch" else "torch"
-    raise RuntimeMissingError(f"the learned picture needs {needs}, which is not installed; it stays with the warp")
+    raise RuntimeMissingError(
+        f"the learned picture needs {needs}, which is not installed; it stays with the warp"
+    )
 
 
 def _open(choice: str) -> Compile:

@@ -1,7 +1,7 @@
 """`LearnedPicture`: the warped portrait, completed by diffusion inside the face's window, frame by frame.
 
-The sampler starts from the noised warp. Only the new frame is computed; what the window of frames would have held
-comes from the memory of its temporal convolutions (paper section 3.2, streaming).
+The sampler starts from the noised warp. Only the new frame is computed; what the window of frames would have
+held comes from the memory of its temporal convolutions (paper section 3.2, streaming).
 """
 
 from dataclasses import dataclass, replace
@@ -95,7 +95,9 @@ class LearnedPicture:
             state = LearnedState(made.memory, made.added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
-            state = replace(state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0)
+            state = replace(
+                state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0
+            )
         if state.share > 0:
             blend(picture, state.added, self._window, self._edge, state.share)
         if self.size != reference.avatar.side:

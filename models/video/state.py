@@ -33,7 +33,9 @@ class PictureMemory:
         )
 
     def next(
-        self, grid: Float32[np.ndarray, "steps width rows columns"], deep: Float32[np.ndarray, "steps deep h w"]
+        self,
+        grid: Float32[np.ndarray, "steps width rows columns"],
+        deep: Float32[np.ndarray, "steps deep h w"],
     ) -> Self:
         """Return the memory after a frame; the oldest falls out."""
         return type(self)(

@@ -40,7 +40,9 @@ class TorchProgram:
         clean, seen = given.warp, []
         for number, t in enumerate(self._times):
             noisy = (1 - t) * clean + t * torch.from_numpy(noise)
-            past = Seen(*(torch.from_numpy(layer[number : number + 1]) for layer in (memory.grid, memory.deep)))
+            past = Seen(
+                *(torch.from_numpy(layer[number : number + 1]) for layer in (memory.grid, memory.deep))
+            )
             clean, now = self._net.step(noisy, torch.tensor([t]), given, past)
             clean = clean.clamp(-1, 1)
             seen.append(now)

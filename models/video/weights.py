@@ -38,7 +38,9 @@ class PictureWeights:
             shape = PictureShape.from_metadata(file.metadata())
         arrays = {name: value.astype(np.float32) for name, value in load_file(path).items()}
         ranges = {
-            name.removeprefix(RANGES): float(value) for name, value in arrays.items() if name.startswith(RANGES)
+            name.removeprefix(RANGES): float(value)
+            for name, value in arrays.items()
+            if name.startswith(RANGES)
         }
         return cls(shape, {k: v for k, v in arrays.items() if not k.startswith(RANGES)}, ranges)
 

@@ -23,6 +23,8 @@ def load_net(path: Path) -> PictureNet:
     """
     with safe_open(path, "pt") as file:
         net = PictureNet(PictureShape.from_metadata(file.metadata()))
-    arrays = {name: value.float() for name, value in load_file(path).items() if not name.startswith("ranges.")}
+    arrays = {
+        name: value.float() for name, value in load_file(path).items() if not name.startswith("ranges.")
+    }
     net.load_state_dict(arrays)
     return net

@@ -69,6 +69,8 @@ class StageConfig(Strict):
     """Frames; clips hold four of them."""
     crop_px: Positive = 128
     """Side of the part of the window that is trained on, a multiple of 16."""
+    blurred: Fraction = 0.25
+    """Share of samples made as coarse as a bad camera's."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
     loss: LossConfig = LossConfig()
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from models.body.rig import Region
 from models.video.conditions import CONTROL_SIDE, SIDE, control_planes
-from training.pictures.clip import FRAMES
 from models.video.network import Given
+from training.pictures.clip import FRAMES
 
 GRID_PX: Final = 16
 """Parts begin at multiples of this, so that they lie on the network's coarsest grid."""
@@ -22,6 +22,8 @@ FACE: Final = ((150, 36), (128, 36))
 """Row and column about which most parts are drawn, and how far from it: eyes and mouth."""
 ANYWHERE: Final = 0.3
 """Share of parts that lie anywhere."""
+COARSER: Final = (1.3, 3.5)
+"""How much coarser than the window a bad camera sees."""
 MIRRORED: Final = np.arange(len(Region) + 1)
 MIRRORED[[Region.EYE_LEFT + 1, Region.EYE_RIGHT + 1]] = Region.EYE_RIGHT + 1, Region.EYE_LEFT + 1
 PICTURES: Final = ("warp", "target")
@@ -71,10 +73,10 @@ class Clips:
         if not self._paths:
             raise ValueError(f"{self._folder} holds no clips; make them with `visavis train pictures`")
 
-    def draw(self, frames: int, crop_px: int, *, moving: bool) -> Batch:
+    def draw(self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25) -> Batch:
         """Return a batch of so many frames: single ones, or clips when it is `moving`."""
         clip = FRAMES if moving else 1
-        parts = [self._part(crop_px, moving) for _ in range(frames // clip)]
+        parts = [self._part(crop_px, moving, blurred) for _ in range(frames // clip)]
         return batch_of(parts, clip)
 
     def whole(self, count: int) -> Batch:
@@ -83,14 +85,14 @@ class Clips:
         parts = [cut(path, np.s_[:1], (0, 0), SIDE) for path in self._paths[::step][:count]]
         return batch_of(parts, 1)
 
-    def _part(self, crop_px: int, moving: bool) -> Part:
+    def _part(self, crop_px: int, moving: bool, blurred: float) -> Part:
         rng = self._rng
         path = self._paths[rng.integers(len(self._paths))]
         first = 0 if rng.random() < 0.6 else int(rng.integers(FRAMES))
         part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
         if moving and rng.random() < 0.5:
             part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))
-        return vary(part, rng)
+        return vary(part, rng, blurred)
 
     def _corner(self, crop_px: int) -> tuple[int, int]:
         room = SIDE - crop_px
@@ -116,7 +118,7 @@ def cut(path: Path, frames: slice, corner: tuple[int, int], crop_px: int) -> Par
     return Part(reference, warp, target, controls)
 
 
-def vary(part: Part, rng: np.random.Generator) -> Part:
+def vary(part: Part, rng: np.random.Generator, blurred: float = 0.25) -> Part:
     """Mirror, recolour and blur a part, its target alike."""
     pictures = [part.reference, part.warp, part.target]
     controls = part.controls
@@ -128,10 +130,11 @@ def vary(part: Part, rng: np.random.Generator) -> Part:
     if rng.random() < 0.7:
         table = _colours(rng)
         pictures = [np.stack([table[c][picture[..., c]] for c in range(3)], -1) for picture in pictures]
-    if rng.random() < 0.25:
-        small = round(pictures[0].shape[1] / rng.uniform(1.3, 3.0))
+    if rng.random() < blurred:
+        small = round(pictures[0].shape[1] / rng.uniform(*COARSER))
         pictures = [np.stack([_blur(frame, small) for frame in picture]) for picture in pictures]
-    return Part(*pictures, controls)
+    reference, warp, target = pictures
+    return Part(reference, warp, target, controls)
 
 
 def batch_of(parts: list[Part], clip: int) -> Batch:

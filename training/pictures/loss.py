@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import mse_loss, l1_loss
+from torch.nn.functional import l1_loss, mse_loss
 
 from training.pictures.config import LossConfig, NoiseConfig
 from training.pictures.data import Batch
@@ -28,7 +28,9 @@ class Losses:
 
 
 def noised(
-    clean: Float[Tensor, "frames 3 side side"], t: Float[Tensor, "frames"], noise: Float[Tensor, "frames 3 side side"]
+    clean: Float[Tensor, "frames 3 side side"],
+    t: Float[Tensor, "frames"],
+    noise: Float[Tensor, "frames 3 side side"],
 ) -> Float[Tensor, "frames 3 side side"]:
     """Return x_t = (1 - t) x₀ + t ε (rectified flow, arXiv 2209.03003)."""
     t = t[:, None, None, None]
@@ -55,7 +57,10 @@ def draw_noisy(
 
 
 def picture_loss(
-    made: Float[Tensor, "frames 3 side side"], batch: Batch, weights: LossConfig, perceptual: Perceptual | None
+    made: Float[Tensor, "frames 3 side side"],
+    batch: Batch,
+    weights: LossConfig,
+    perceptual: Perceptual | None,
 ) -> Losses:
     """Compare pictures with the truth."""
     made = made.float()

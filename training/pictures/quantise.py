@@ -1,7 +1,7 @@
 """Eight bits for the picture network: `visavis train quantize WEIGHTS CLIPS OUT`.
 
-Each convolution that follows a rectifier learns how large its inputs grow, over photographs, frames of clips and
-the steps of the sampler. First and last layers stay as they are: they hold the pixels.
+Each convolution that follows a rectifier learns how large its inputs grow, over photographs, frames of clips
+and the steps of the sampler. First and last layers stay as they are: they hold the pixels.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,13 @@ WATCHED: Final = 4096
 """Inputs of each convolution that are kept of each batch."""
 
 
-def quantise(weights: Path, clips: Path, out: Path, *, start: float, batches: int = 12, seed: int = 0) -> Path:
+def quantise(
+    weights: Path, clips: Path, out: Path, *, start: float, batches: int = 12, seed: int = 0
+) -> Path:
     """Watch the network at work and write its weights with the ranges found.
 
     Args:
-        weights: of `visavis train video`.
+        weights: of `visavis train embedded`.
         clips: folder of packed clips to watch it on.
         out: file to write.
         start: diffusion time of the sampler's start.

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from models.video.network import PictureNet
 from training.pictures.data import Batch
 from training.pictures.loss import noised
-from models.video.network import PictureNet
 
 TIMES: Final = {1: (), 2: (0.25,), 4: (0.42, 0.28, 0.14)}
 """Diffusion times to return to after each step but the last."""

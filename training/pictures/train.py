@@ -1,4 +1,4 @@
-"""The training loop: `visavis train video --config configs/pictures/embedded.yaml CLIPS OUT`.
+"""The training loop: `visavis train embedded --config configs/pictures/embedded.yaml CLIPS`.
 
 A run goes through its stages in order: single pictures, then clips with the temporal convolutions, then the
 finish over the sampler's own steps (paper section 3.2, two-stage schedule).
@@ -18,15 +18,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.video.network import PictureNet
 from training.motion.train import seed_all
 from training.pictures.checkpoint import load_net, save_net
 from training.pictures.config import PictureTraining, StageConfig
 from training.pictures.data import Batch, Clips
+from training.pictures.finish import Critic, finish_step
 from training.pictures.loss import Losses, Perceptual, draw_noisy, picture_loss
-from models.video.network import PictureNet
 from training.pictures.pack import HELD_OUT, TRAIN
 from training.pictures.samples import restored, save_sheet
-from training.pictures.finish import Critic, finish_step
 
 WEIGHTS, RAW, STATE, SCALARS, SAMPLES = (
     "picture.safetensors", "raw.safetensors", "state.pt", "scalars.jsonl", "samples.png",
@@ -52,15 +52,13 @@ class Trainer:
         run: every number of it.
         clips: folder with `train` and `held-out`.
         out: folder for weights, scalars and what resuming needs. A run that lies there goes on.
-        perceptual: distance that the stages with such a weight use.
         start: weights to begin with, instead of chance.
     """
 
-    def __init__(
-        self, run: PictureTraining, clips: Path, out: Path, perceptual: Perceptual | None = None, start: Path | None = None
-    ) -> None:
+    def __init__(self, run: PictureTraining, clips: Path, out: Path, start: Path | None = None) -> None:
         seed_all(run.seed)
-        self.run, self.out, self._perceptual = run, out, perceptual
+        self.run, self.out = run, out
+        self._perceptual = _perceptual(run)
         self._clips = Clips(clips / TRAIN, run.seed)
         self._check = Clips(clips / HELD_OUT, run.seed).whole(CHECKED)
         self.net = PictureNet(run.net.shape()) if start is None else load_net(start)
@@ -107,7 +105,9 @@ class Trainer:
     def _advance(self, stage: StageConfig, done: int) -> Losses:
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
-        batch = self._clips.draw(stage.batch, stage.crop_px, moving=stage.stage != "image")
+        batch = self._clips.draw(
+            stage.batch, stage.crop_px, moving=stage.stage != "image", blurred=stage.blurred
+        )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
         self._accelerator.backward(losses.total)
@@ -121,7 +121,9 @@ class Trainer:
 
     def _losses(self, stage: StageConfig, batch: Batch) -> Losses:
         if stage.stage == "finish":
-            return finish_step(self._net, self._critic, self._rival, batch, stage.loss, self.run.noise, self._perceptual)
+            return finish_step(
+                self._net, self._critic, self._rival, batch, stage.loss, self.run.noise, self._perceptual
+            )
         noisy, t = draw_noisy(batch, self.run.noise)
         if stage.stage == "regressor":
             noisy, t = torch.zeros_like(noisy), torch.ones_like(t)
@@ -161,6 +163,19 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._critic.load_state_dict(state["critic"])
         self._rival.load_state_dict(state["rival"])
+
+
+def _perceptual(run: PictureTraining) -> Perceptual | None:
+    """Open LPIPS (AlexNet) when a stage wants it.
+
+    Raises:
+        LpipsWeightsError: its weights are not there; the message says how to get them.
+    """
+    if not any(stage.loss.perceptual for stage in run.stages):
+        return None
+    from training.pictures.evaluation.lpips import open_lpips
+
+    return open_lpips("alex")
 
 
 def asdict_tensors(losses: Losses) -> dict[str, Tensor]:

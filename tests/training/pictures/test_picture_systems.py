@@ -20,7 +20,7 @@ def test_unknown_systems_are_told_the_choices():
 
 def test_options_of_the_learned_stage_are_known(tmp_path):
     for options, told in (
-        ("speed=2", "weights=…, steps=…, runtime=…"),
+        ("speed=2", "steps=…, runtime=…, weights=…"),
         ("steps=3", "there are: 1, 2, 4"),
         ("runtime=magic", "auto, openvino-int8, openvino, torch"),
     ):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from models.avatar import Avatar
 from models.portrait.errors import PortraitError
@@ -16,17 +17,21 @@ from training.pictures.evaluation.reenactment import reenact
 from training.pictures.evaluation.report import Report
 from training.pictures.evaluation.restoration import Plan, restore
 from training.pictures.evaluation.sheet import save_sheet
-from training.pictures.evaluation.systems import DEFAULT, System, open_systems
+from training.pictures.evaluation.systems import System, open_systems
 
 Progress = Callable[[str, float], None]
 """Takes what is being done, and the fraction done."""
+
+
+SYSTEMS: Final = ("still", "warp", "learned")
+"""What is measured when nothing is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is to be measured, and where things lie."""
 
-    systems: tuple[str, ...] = DEFAULT
+    systems: tuple[str, ...] = SYSTEMS
     portraits: Path | None = None
     skip: int = 0
     """The first so many portraits are left out: those that were trained on."""

@@ -12,6 +12,9 @@ from jaxtyping import UInt8
 from models.avatar import Avatar
 from models.motion.frame import MotionFrame
 from models.picture import PictureStage, Tier
+from models.video.runtime import TIMES, RuntimeName, find_runtime
+from models.video.stage import LearnedPicture
+from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
 
 Factory = Callable[[Avatar], PictureStage[Any]]
@@ -48,44 +51,38 @@ class System:
     """Opens the stage with another seed; None where chance plays no part."""
 
 
-def _learned(options: str) -> System:
-    """Open the learned picture; where its runtime lacks it is refused, not replaced by the warp.
-
-    Raises:
-        ValueError: no such option, sampler or weights.
-        RuntimeMissingError: the runtime is not installed.
-    """
-    from models.video.runtime import TIMES, RuntimeName, find_runtime
-    from models.video.stage import LearnedPicture
-    from models.video.weights import ASSET, PictureWeights
-
-    given = parse_options(options, ("weights", "steps", "runtime"))
-    runtime, steps = given.get("runtime", "auto"), given.get("steps", "1")
-    if runtime not in get_args(RuntimeName):
-        raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
-    if steps not in map(str, TIMES):
-        raise ValueError(f"no sampler of {steps!r} steps; there are: {', '.join(map(str, TIMES))}")
-    weights = Path(given.get("weights", ASSET))
-    loaded = PictureWeights.load(weights)
-    _, compile_program = find_runtime(cast("RuntimeName", runtime))
-
-    def seeded(avatar: Avatar, seed: int) -> PictureStage[Any]:
-        return LearnedPicture(WarpPicture(avatar), loaded, compile_program, steps=int(steps), seed=seed)
-
-    told = ",".join(f"{k}={weights.stem if k == 'weights' else v}" for k, v in given.items())
-    return System(f"learned:{told}" if told else "learned", lambda avatar: seeded(avatar, 0), seeded)
-
-
 SYSTEMS: Final[Mapping[str, Callable[[str], System]]] = {
     "still": lambda options: System(_plain("still", options), StillPicture),
     "warp": lambda options: System(_plain("warp", options), WarpPicture),
-    "learned": _learned,
+    "learned": lambda options: _learned(options),
 }
 """By name: what makes the system of the options after the colon. A new picture stage adds its line here."""
 
 
-DEFAULT: Final = ("still", "warp")
-"""What is measured when nothing is named: the floor."""
+def _learned(options: str) -> System:
+    """Return the learned picture; every option has the default of `agent.picture.PictureConfig`.
+
+    Raises:
+        ValueError: no such option, runtime or number of steps.
+        OSError: the weights are not there.
+        RuntimeMissingError: the runtime is not installed; it is not replaced by the warp.
+    """
+    given = parse_options(options, ("steps", "runtime", "weights"))
+    runtime = given.get("runtime", "auto")
+    if runtime not in get_args(RuntimeName):
+        raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
+    steps = given.get("steps", "1")
+    if steps not in map(str, TIMES):
+        raise ValueError(f"no sampler of {steps!r} steps; there are: {', '.join(map(str, TIMES))}")
+    weights = Path(given.get("weights", ASSET))
+    loaded = PictureWeights.load(weights)
+    _, program = find_runtime(cast("RuntimeName", runtime))
+
+    def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
+        return LearnedPicture(WarpPicture(avatar), loaded, program, steps=int(steps), seed=seed)
+
+    told = ",".join(f"{key}={weights.stem if key == 'weights' else value}" for key, value in given.items())
+    return System("learned" + (f":{told}" if told else ""), lambda avatar: seeded(avatar, 0), seeded)
 
 
 def _plain(name: str, options: str) -> str:
@@ -114,12 +111,10 @@ def open_systems(names: Sequence[str]) -> list[System]:
 
     Args:
         names: of `SYSTEMS`, some with options after a colon; `package.module:factory` is any other stage, by
-            a function that takes an `Avatar`. `learned` takes `weights=FILE`, `steps=N` and `runtime=NAME`.
+            a function that takes an `Avatar`.
 
     Raises:
-        ValueError: there is no such system or option; the message names those there are.
-        OSError: the weights named are not there.
-        RuntimeMissingError: the runtime named is not installed.
+        ValueError: there is no such system; the message names those there are.
     """
     return [_open(name) for name in dict.fromkeys(names)]
 
