@@ -11,9 +11,8 @@ from models.picture import Tier
 from models.video.blend import blend, feather
 from models.video.conditions import CONTROL_PLANES, CONTROL_SIDE, SIDE, observe
 from models.video.open import open_picture
-from models.video.runtime import TIMES, RuntimeMissingError, find_runtime
+from models.video.runtime import TIMES, RuntimeMissingError, Sampler, find_runtime
 from models.video.shape import PictureShape
-from models.video.stage import LearnedPicture
 from models.video.state import PAST, PictureMemory
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
@@ -106,9 +105,15 @@ def test_memory_drops_the_oldest():
     assert memory.deep[0, :, 0, 0].tolist() == [3, 3, 2, 2]
 
 
-def test_an_unknown_sampler_names_those_there_are(avatar, weights):
+def test_an_unknown_sampler_names_those_there_are():
     with pytest.raises(ValueError, match="there are: 1, 2, 4"):
-        LearnedPicture(WarpPicture(avatar), weights, find_runtime()[1], steps=3)
+        Sampler.of(3)
+
+
+def test_noise_is_one_seeds_own():
+    assert (Sampler.of(1, 5).noise() == Sampler.of(2, 5).noise()).all()
+    assert (Sampler.of(1, 5).noise() != Sampler.of(1, 6).noise()).any()
+    assert not Sampler(seed=None).noise().any()
 
 
 def test_a_runtime_that_is_missing_says_how_to_get_it(monkeypatch, avatar):

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from models.avatar import Avatar
 from models.motion.frame import MotionFrame
 from models.picture import PictureStage, Tier
-from models.video.runtime import TIMES, RuntimeName, find_runtime
+from models.video.runtime import TIMES, RuntimeName, Sampler, find_runtime
 from models.video.stage import LearnedPicture
 from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
@@ -55,12 +55,17 @@ SYSTEMS: Final[Mapping[str, Callable[[str], System]]] = {
     "still": lambda options: System(_plain("still", options), StillPicture),
     "warp": lambda options: System(_plain("warp", options), WarpPicture),
     "learned": lambda options: _learned(options),
+    "regressor": lambda options: _learned(options, plainly=True),
 }
 """By name: what makes the system of the options after the colon. A new picture stage adds its line here."""
 
 
-def _learned(options: str) -> System:
+def _learned(options: str, *, plainly: bool = False) -> System:
     """Return the learned picture; every option has the default of `agent.picture.PictureConfig`.
+
+    Args:
+        options: what follows the colon.
+        plainly: without noise, as a network that was trained to regress.
 
     Raises:
         ValueError: no such option, runtime or number of steps.
@@ -74,15 +79,20 @@ def _learned(options: str) -> System:
     steps = given.get("steps", "1")
     if steps not in map(str, TIMES):
         raise ValueError(f"no sampler of {steps!r} steps; there are: {', '.join(map(str, TIMES))}")
+
+    def sampler(seed: int) -> Sampler:
+        return Sampler((1.0,), None) if plainly else Sampler.of(int(steps), seed)
+
     weights = Path(given.get("weights", ASSET))
     loaded = PictureWeights.load(weights)
     _, program = find_runtime(cast("RuntimeName", runtime))
 
     def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
-        return LearnedPicture(WarpPicture(avatar), loaded, program, steps=int(steps), seed=seed)
+        return LearnedPicture(WarpPicture(avatar), loaded, program, sampler(seed))
 
     told = ",".join(f"{key}={weights.stem if key == 'weights' else value}" for key, value in given.items())
-    return System("learned" + (f":{told}" if told else ""), lambda avatar: seeded(avatar, 0), seeded)
+    name = ("regressor" if plainly else "learned") + (f":{told}" if told else "")
+    return System(name, lambda avatar: seeded(avatar, 0), None if plainly else seeded)
 
 
 def _plain(name: str, options: str) -> str:
