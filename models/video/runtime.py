@@ -30,7 +30,7 @@ class Sampler:
     times: tuple[float, ...] = TIMES[1]
     """Diffusion times that are visited."""
     seed: int | None = 0
-    """Of the noise, which stays the same from frame to frame, or skin would boil; None for no noise at all."""
+    """Of the noise, which stays the same from frame to frame, or skin would boil; None for no noise."""
 
     @classmethod
     def of(cls, steps: int, seed: int | None = 0) -> Self:

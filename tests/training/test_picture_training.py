@@ -231,6 +231,18 @@ def test_every_eight_bit_layer_gets_a_range(trained, packed, tmp_path):
     assert load_net(out).shape == load_net(done.weights).shape
 
 
+def test_clips_leave_single_pictures_as_they_were(packed, tmp_path):
+    """Frames that follow the photo are drawn by the warp; learned from, they would blur the rest."""
+    run = load_training(CONFIGS / "tiny.yaml")
+    image, _, temporal = run.stages
+    before = Trainer(run.model_copy(update={"stages": (image,)}), packed, tmp_path / "before").train()
+    both = run.model_copy(update={"stages": (image, temporal)})
+    after = Trainer(both, packed, tmp_path / "after").train()
+    one, other = load_net(before.weights).state_dict(), load_net(after.weights).state_dict()
+    taught = {name for name in one if not torch.equal(one[name], other[name])}
+    assert taught == {name for name in one if name.startswith("temporal.")}
+
+
 def test_decibels_of_a_known_error():
     one = torch.zeros(1, 3, 4, 4)
     assert decibels(one + 0.2, one) == pytest.approx(20.0)
@@ -250,4 +262,4 @@ def test_a_wrong_setting_is_named(tmp_path):
 def test_presets_are_valid(name):
     run = load_training(CONFIGS / f"{name}.yaml")
     assert isinstance(run, PictureTraining)
-    assert [stage.stage for stage in run.stages] == ["image", "temporal", "finish"]
+    assert [stage.stage for stage in run.stages] == ["image", "finish", "temporal"]

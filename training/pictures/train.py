@@ -1,7 +1,7 @@
 """The training loop: `visavis train embedded --config configs/pictures/embedded.yaml CLIPS`.
 
-A run goes through its stages in order: single pictures, then clips with the temporal convolutions, then the
-finish over the sampler's own steps (paper section 3.2, two-stage schedule).
+A run goes through its stages in order: single pictures, the finish over the sampler's own steps, and clips,
+which teach the temporal convolutions alone (paper section 3.2, two-stage schedule).
 """
 
 import json
@@ -103,10 +103,13 @@ class Trainer:
                 begun += stage.steps
 
     def _advance(self, stage: StageConfig, done: int) -> Losses:
+        choose_parameters(self.net, stage)
+        if stage.stage == "temporal" and done == 0:
+            self.net.load_state_dict(self.ema.state_dict())
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
         batch = self._clips.draw(
-            stage.batch, stage.crop_px, moving=stage.stage != "image", blurred=stage.blurred
+            stage.batch, stage.crop_px, moving=stage.stage == "temporal", blurred=stage.blurred
         )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
@@ -116,7 +119,8 @@ class Trainer:
         share = min(self.run.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for kept, new in zip(self.ema.parameters(), self.net.parameters(), strict=True):
-                kept.lerp_(new, 1 - share)
+                if new.requires_grad:
+                    kept.lerp_(new, 1 - share)
         return losses
 
     def _losses(self, stage: StageConfig, batch: Batch) -> Losses:
@@ -181,6 +185,12 @@ def _perceptual(run: PictureTraining) -> Perceptual | None:
 def asdict_tensors(losses: Losses) -> dict[str, Tensor]:
     """Return the parts of the loss by name."""
     return {name: getattr(losses, name) for name in losses.__dataclass_fields__}
+
+
+def choose_parameters(net: PictureNet, stage: StageConfig) -> None:
+    """Let a stage of clips teach the temporal convolutions alone: single pictures stay as they were."""
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(stage.stage != "temporal" or name.startswith("temporal."))
 
 
 def pace(step: int, steps: int, warmup: int) -> float:

@@ -12,7 +12,7 @@ from training.pictures.evaluation.systems import open_systems, parse_options
 
 
 def test_unknown_systems_are_told_the_choices():
-    with pytest.raises(ValueError, match=r"still, warp, learned, and any package\.module:factory"):
+    with pytest.raises(ValueError, match=r"still, warp, learned, regressor, and any package\.module:factory"):
         open_systems(["nonsense"])
     with pytest.raises(ValueError, match="takes no options"):
         open_systems(["warp:steps=2"])
