@@ -215,11 +215,10 @@ def quantize_picture(
     batches: Annotated[int, typer.Option(help="Batches of two clips to watch.", min=1)] = 12,
 ) -> None:
     """Find the ranges of eight bits for a picture network, and write it in half precision."""
-    from models.video.runtime import START
     from training.pictures.pack import TRAIN
     from training.pictures.quantise import quantise
 
-    typer.echo(quantise(weights, clips / TRAIN, out, start=START, batches=batches))
+    typer.echo(quantise(weights, clips / TRAIN, out, batches=batches))
 
 
 @train.command("motion")

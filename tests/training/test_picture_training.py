@@ -223,7 +223,7 @@ def test_the_same_seed_gives_the_same_weights(packed, tmp_path):
 
 def test_every_eight_bit_layer_gets_a_range(trained, packed, tmp_path):
     done, _ = trained
-    out = quantise(done.weights, packed / "train", tmp_path / "small.safetensors", start=0.55, batches=1)
+    out = quantise(done.weights, packed / "train", tmp_path / "small.safetensors", batches=1)
     weights = PictureWeights.load(out)
     layers = {n.removesuffix(".weight") for n, v in weights.arrays.items() if v.ndim == 4}
     assert set(weights.ranges) == layers - set(KEPT)

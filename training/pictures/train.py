@@ -88,7 +88,7 @@ class Trainer:
 
     def held_out_db(self, steps: int = 1) -> float:
         """Return the signal to noise of restored photographs of people it never saw."""
-        return decibels(restored(self.ema, self._check, self.run.noise.start, steps), self._check.target)
+        return decibels(restored(self.ema, self._check, steps), self._check.target)
 
     def _steps(self) -> Iterator[tuple[StageConfig, int]]:
         columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -126,9 +126,9 @@ class Trainer:
     def _losses(self, stage: StageConfig, batch: Batch) -> Losses:
         if stage.stage == "finish":
             return finish_step(
-                self._net, self._critic, self._rival, batch, stage.loss, self.run.noise, self._perceptual
+                self._net, self._critic, self._rival, batch, stage.loss, stage.noise, self._perceptual
             )
-        noisy, t = draw_noisy(batch, self.run.noise)
+        noisy, t = draw_noisy(batch, stage.noise)
         if stage.stage == "regressor":
             noisy, t = torch.zeros_like(noisy), torch.ones_like(t)
         with self._accelerator.autocast():
@@ -155,7 +155,7 @@ class Trainer:
         partial = self.out / f"{STATE}.partial"
         torch.save(state, partial)
         partial.replace(self.out / STATE)
-        save_sheet(self.out / SAMPLES, self.ema, self._check, self.run.noise.start)
+        save_sheet(self.out / SAMPLES, self.ema, self._check)
 
     def _resume(self) -> None:
         if not (self.out / STATE).is_file():
