@@ -28,8 +28,8 @@ _DURATION_NOISES: Final = (0.5, 1.0)
 class PiperSource:
     """`count` sentences, each at a pace of its own.
 
-    Piper's own noise is seeded when the voice is opened, and goes on from sentence to sentence: only sentences
-    made in one go sound the same again.
+    Piper's own noise is seeded when the voice is opened, and goes on from sentence to sentence: only what is
+    made in one go sounds the same again.
     """
 
     name = "piper"
