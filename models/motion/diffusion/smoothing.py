@@ -1,6 +1,6 @@
 """Frames drawn one by one tremble: `smooth` gives the body its mass, and lips theirs.
 
-Trunk and head follow through two poles, critically damped; lips are the mean of two frames. Eyes stay as they
+Trunk and head follow through two poles, critically damped; lips are a mean of two frames. Eyes stay as they
 are drawn, for lids and gaze jump. The network's own past is not smoothed: it goes on from what it drew.
 """
 

@@ -17,7 +17,7 @@ from models.motion.chance import Stream, chance
 from models.motion.diffusion.network import Cache, MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, Motion
 from models.motion.diffusion.schedule import alpha_sigma
-from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES
+from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES, TRUNK
 from models.motion.diffusion.smoothing import Trail, smooth
 from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
 from models.motion.phones import phone_columns
@@ -49,9 +49,11 @@ class Sampling:
     """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
-    lips_before: float = 0.5
+    lips_before: float = 0.4
     body_follow: float = 0.5
     """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
+    head_reach: float = 1.4
+    """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -108,6 +110,8 @@ class DiffusionMotion:
         past_t[list(MOUTH)] = self._sampling.mouth_t
         self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
         reach = min(self._sampling.lookahead_frames, self._network.shape.ahead_frames)
+        self._scale = self._network.motion_scale.copy()
+        self._scale[list(TRUNK)] *= self._sampling.head_reach
         self._gate = None if scorer is None else SpeechGate(scorer, self._network.shape.past_frames, reach)
         self._silence = self._network.hear_columns(log_mel(np.zeros(SAMPLES_PER_FRAME, np.float32)))[:1]
 
@@ -214,7 +218,7 @@ class DiffusionMotion:
         return SAMPLERS[sampling.sampler](denoise, noise, sampling.steps)
 
     def _frame(self, x0: Motion) -> MotionFrame:
-        vector = self._network.motion_mean + self._network.motion_scale * x0
+        vector = self._network.motion_mean + self._scale * x0
         faces = len(EXPRESSIONS)
         vector[:faces] = np.clip(vector[:faces], 0.0, 1.0)
         return MotionFrame.from_vector(np.asarray(vector, np.float32))
