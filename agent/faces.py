@@ -9,13 +9,15 @@ import numpy as np
 from agent.config import Config
 from agent.motion import open_motion
 from agent.pictures import PictureOf, Portraits, warped_portrait
-from engine.admission import Admission, AdmissionRefusedError
+from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
+from engine.portrayal import Portrayal, VoiceSource
 from engine.session import Session
 from models.home import avatars_root
 from models.motion.stage import SPEECH_RATE_HZ, MotionStage, Phone
-from streaming.contract import AvatarCard, Progress, RoomFullError
+from models.ownership import Ownership
+from streaming.contract import AvatarCard, Movement, Progress, RoomFullError
 
 _HELLO: Final = (
     Phone("HH", 0.0, 0.1),
@@ -64,6 +66,7 @@ class Faces:
         self._admission = Admission(config.admission)
         self._compute = ThreadCompute()
         self._lent: set[Session] = set()
+        self._drawn: set[Portrayal] = set()
         self._opened = 0
 
     def avatars(self) -> list[AvatarCard]:
@@ -77,10 +80,7 @@ class Faces:
             RoomFullError: there is no place.
             KeyError: there is no such avatar.
         """
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
+        place = self._enter()
 
         def taken_back() -> None:
             self._lent.discard(session)
@@ -107,9 +107,39 @@ class Faces:
         except AdmissionRefusedError as refused:
             raise RoomFullError(str(refused)) from refused
 
-    def make(self, name: str, photo: bytes) -> AsyncGenerator[Progress, None]:
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls; takes a place of this machine until it is closed. Raises as `lend`."""
+        place = self._enter()
+
+        def taken_back() -> None:
+            self._drawn.discard(portrayal)
+            place.leave()
+
+        try:
+            self._opened += 1
+            portrayal = Portrayal(
+                voice,
+                motion(self._models.motion),
+                await self._models.portraits.picture(avatar),
+                clock=LoopClock(),
+                compute=self._compute,
+                seed=self._opened,
+                on_close=taken_back,
+            )
+        except BaseException:
+            place.leave()
+            raise
+        place.frame_cost_s = portrayal.frame_cost_s
+        self._drawn.add(portrayal)
+        return portrayal
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may lend the avatar their face. Raises `KeyError`."""
+        return self._models.portraits.may_drive(avatar, key)
+
+    def make(self, name: str, photo: bytes, ownership: Ownership) -> AsyncGenerator[Progress, None]:
         """Make an avatar; see `Portraits.make`."""
-        return self._models.portraits.make(name, photo)
+        return self._models.portraits.make(name, photo, ownership)
 
     async def make_default(self, report: Callable[[str, float], None]) -> None:
         """Make the default avatar when it is missing. `report` may be called from a thread."""
@@ -135,9 +165,16 @@ class Faces:
 
     async def aclose(self) -> None:
         """End the sessions whose borrowers did not, and the work. Safe to call twice."""
-        for session in tuple(self._lent):
-            await session.aclose()
+        for one in (*self._lent, *self._drawn):
+            await one.aclose()
         await self._compute.aclose()
+
+    def _enter(self) -> Place:
+        """Take a session's place. Raises `RoomFullError`."""
+        try:
+            return self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
 
     async def _open(self, avatar: str, seed: int, on_close: Callable[[], None] = lambda: None) -> Session:
         picture = await self._models.portraits.picture(avatar)

@@ -24,7 +24,9 @@ from agent.realtime.ears import Ears
 from agent.turn_end import turn_end
 from agent.vad import SpeechDetector
 from agent.words import Words
-from streaming.contract import AvatarCard, Notice, Progress
+from engine.portrayal import Portrayal, VoiceSource
+from models.ownership import NOBODYS, Ownership
+from streaming.contract import AvatarCard, Movement, Notice, Progress
 
 _log = logging.getLogger(__name__)
 
@@ -120,9 +122,19 @@ class ConversationHost:
             assembly.tell(Notice("warning", lack))
         return assembly
 
-    def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls; see `Host`."""
+        return await self._faces.portray(avatar, voice, motion)
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may drive the avatar; see `Host`."""
+        return self._faces.may_drive(avatar, key)
+
+    def create_avatar(
+        self, name: str, photo: bytes, ownership: Ownership = NOBODYS
+    ) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
-        return self._faces.make(name, photo)
+        return self._faces.make(name, photo, ownership)
 
     def mindset(self, avatar: str) -> Mindset:
         """Return what a realtime conversation hears, thinks and speaks with."""

@@ -8,7 +8,9 @@ from aiortc.mediastreams import MediaStreamTrack
 from streaming.channel import EventChannel
 from streaming.config import RoomConfig
 from streaming.encoders import VoiceEncoder, install_encoder
+from streaming.live_voice import pass_on_at_once
 from streaming.media import Codec, Pictures
+from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.negotiation import (
     OfferError,
     accept,
@@ -35,6 +37,7 @@ class Peer:
         on_state: Callable[[str], None],
         *,
         channel: EventChannel | None = None,
+        motion: MotionChannel | None = None,
         on_microphone: Callable[[MediaStreamTrack], None] | None = None,
     ) -> None:
         self._config = config
@@ -42,13 +45,17 @@ class Peer:
         self._pictures = pictures
         self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures.track)
         self._listens = on_microphone is not None
+        self._is_call = motion is not None
 
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio" and on_microphone is not None:
                 on_microphone(track)
 
         def on_channel(data_channel: RTCDataChannel) -> None:
-            if channel is not None:
+            if data_channel.label == LABEL:
+                if motion is not None:
+                    motion.attach(data_channel)
+            elif channel is not None:
                 channel.attach(data_channel)
 
         self._pc.on("track", on_track)
@@ -71,6 +78,10 @@ class Peer:
         kinds = [*offered_kinds(offer_sdp), "audio", "video"]
         self._add(sorted(self._tracks, key=lambda track: kinds.index(track.kind)))
         await accept(self._pc, offer_sdp)
+        if self._is_call:
+            for transceiver in self._pc.getTransceivers():
+                if transceiver.kind == "audio":
+                    pass_on_at_once(transceiver.receiver)
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"

@@ -24,8 +24,8 @@ SPEECH: Final = tuple(
     for i, name in enumerate(EXPRESSIONS)
     if name.startswith(("jaw", "mouth", "tongue")) and not name.startswith(_RESTING_MOUTH)
 )
-"""Weights that open, close and round the lips. Their rest is 0: the tracker means them absolutely, and on tracked
-clips whatever was subtracted from them cost the lips agreement with the landmarks (decision 009)."""
+"""Weights that open, close and round the lips. Their rest is 0: the tracker means them absolutely, and on
+tracked clips whatever was subtracted from them cost the lips agreement with the landmarks (decision 009)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Neutral:
 def neutral_of(faces: Sequence[Face]) -> Neutral:
     """Return the resting face of the faces seen so far.
 
-    Weights are medians, but 0 for what opens the lips, and the head's turn is the median of turns in each axis: a
-    blink or a word changes nothing. Raises `ValueError` for no face at all.
+    Weights are medians, but 0 for what opens the lips, and the head's turn is the median of turns in each
+    axis: a blink or a word changes nothing. Raises `ValueError` for no face at all.
     """
     if not faces:
         raise ValueError("a resting face needs at least one face")

@@ -1,4 +1,4 @@
-"""From one person's face to anybody's avatar: what differs from the person's own rest, within what can be drawn.
+"""From one person's face to anybody's avatar: what differs from the person's rest, as far as it can be drawn.
 
 A weight says how far the person went from rest towards the extreme, so that a face that rests half squinting
 does not make an avatar squint. The head turns relative to its own rest, and softly no farther than a portrait

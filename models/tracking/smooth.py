@@ -1,7 +1,7 @@
 """The tremor of a tracker, taken out where it is still, left alone where something moves.
 
-The one-euro filter (Casiez, Roussel and Vogel 2012, "1€ Filter: A Simple Speed-based Low-pass Filter for Noisy
-Input in Interactive Systems"): the faster a value moves, the less it is smoothed.
+The one-euro filter (Casiez, Roussel and Vogel 2012, "1€ Filter: A Simple Speed-based Low-pass Filter for
+Noisy Input in Interactive Systems"): the faster a value moves, the less it is smoothed.
 """
 
 from dataclasses import dataclass

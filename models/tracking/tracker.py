@@ -13,7 +13,7 @@ CameraPicture = UInt8[np.ndarray, "height width 3"]
 
 
 class Tracker(Protocol):
-    """Pictures of one person in, what is seen of the face out. A context manager; frees its model at the end."""
+    """Pictures of one person in, what is seen of the face out. A context manager."""
 
     def see(self, picture: CameraPicture, time_ms: int) -> Face | None:
         """Return the face in an RGB picture, None where there is none.
