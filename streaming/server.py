@@ -16,6 +16,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from models.assets import asset_path
+from models.web_tracker import COMMAND, FILES, installed_tracker
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
@@ -25,6 +27,8 @@ from streaming.shows import Shows
 logger = logging.getLogger(__name__)
 
 PAGE: Final = Path(__file__).parent / "page"
+MODEL: Final = "face_landmarker.task"
+_TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
 
 
 Extend = Callable[[Shows], Sequence[BaseRoute]]
@@ -54,6 +58,7 @@ def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ())
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
+            Route("/tracker/{path:path}", _tracker),
             *room.routes(),
             *extend(room.shows),
         ],
@@ -90,6 +95,18 @@ def served_port(server: uvicorn.Server) -> int:
 
 async def _page(_: Request) -> Response:
     return FileResponse(PAGE / "index.html")
+
+
+def _tracker(request: Request) -> Response:
+    """Send a file of the face tracker, where it is installed; the model is the one avatars are made with."""
+    path, folder = request.path_params["path"], installed_tracker()
+    if folder is None:
+        raise HTTPException(404, f"This room has no face tracker; its owner gets it with: {COMMAND}")
+    if path == MODEL:
+        return FileResponse(asset_path("face_landmarker"), media_type="application/octet-stream")
+    if path not in FILES:
+        raise HTTPException(404, f"The face tracker has no file {path!r}.")
+    return FileResponse(folder / path, media_type=_TYPES[Path(path).suffix])
 
 
 async def _explain(_: Request, error: Exception) -> Response:
