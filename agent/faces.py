@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,8 +16,10 @@ from engine.compute import ThreadCompute
 from engine.portrayal import Portrayal, VoiceSource
 from engine.session import Session
 from models.home import avatars_root
+from models.mark import MarkedPicture
 from models.motion.stage import SPEECH_RATE_HZ, MotionStage, Phone
 from models.ownership import Ownership
+from models.picture import PictureStage
 from streaming.contract import AvatarCard, Movement, Progress, RoomFullError
 
 _HELLO: Final = (
@@ -48,7 +51,12 @@ class FaceModels:
             ValueError: the weights are none of this version.
             OSError: there is no such file.
         """
-        portraits = Portraits(avatars_root(), config.picture_size, picture_of)
+
+        def marked(folder: Path, size: int) -> PictureStage[Any]:
+            picture = picture_of(folder, size)
+            return MarkedPicture(picture) if config.mark_pictures else picture
+
+        portraits = Portraits(avatars_root(), config.picture_size, marked)
         return cls(portraits, open_motion(config.motion, config.session.lookahead_ms))
 
 
@@ -68,6 +76,11 @@ class Faces:
         self._lent: set[Session] = set()
         self._drawn: set[Portrayal] = set()
         self._opened = 0
+
+    @property
+    def portraits(self) -> Portraits:
+        """The portraits of this machine."""
+        return self._models.portraits
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars there are, the configured one first."""
@@ -120,7 +133,7 @@ class Faces:
             portrayal = Portrayal(
                 voice,
                 motion(self._models.motion),
-                await self._models.portraits.picture(avatar),
+                MarkedPicture(await self._models.portraits.picture(avatar)),
                 clock=LoopClock(),
                 compute=self._compute,
                 seed=self._opened,

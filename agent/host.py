@@ -18,7 +18,7 @@ from agent.mind import Message
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.persona import opening
-from agent.pictures import PictureOf, warped_portrait
+from agent.pictures import PictureOf, Portraits, warped_portrait
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.turn_end import turn_end
@@ -80,6 +80,11 @@ class ConversationHost:
         report("Warming up", 0.5)
         await self._faces.rehearse()
         report("Ready", 1.0)
+
+    @property
+    def portraits(self) -> Portraits:
+        """The portraits of this machine."""
+        return self._faces.portraits
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet; see `Host`."""

@@ -1,6 +1,7 @@
 """One WebRTC connection that sends picture and sound, set up in one round trip."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
@@ -14,6 +15,7 @@ from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.negotiation import (
     OfferError,
     accept,
+    ask_thrifty_voice,
     describe,
     gather,
     offered_kinds,
@@ -24,6 +26,10 @@ from streaming.negotiation import (
 from streaming.tracks import SoundTrack
 
 __all__ = ["OfferError", "Peer"]
+
+CALL_VOICE_KBPS: Final = 12
+CALL_PACKET_MS: Final = 60
+"""What a caller is asked to send: with headers 18 kbit/s (docs/calls.md)."""
 
 
 class Peer:
@@ -89,7 +95,7 @@ class Peer:
         await gather(self._pc, relay_only=self._config.relay_only)
         sdp = await describe(self._pc, answers=True)
         self._install_encoders()
-        return sdp
+        return ask_thrifty_voice(sdp, CALL_VOICE_KBPS, CALL_PACKET_MS) if self._is_call else sdp
 
     async def offer(self) -> str:
         """Return an SDP offer with every candidate in it; `connect` takes the answer. Raises `OfferError`."""

@@ -35,9 +35,11 @@ Extend = Callable[[Shows], Sequence[BaseRoute]]
 """Gives further routes, which may take part in the room's shows."""
 
 
-def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> Starlette:
+def build_app(
+    host: Host, config: RoomConfig, extend: Extend = lambda shows: (), room: Room | None = None
+) -> Starlette:
     """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
-    room = Room(host, config)
+    room = room or Room(host, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -68,15 +70,17 @@ def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ())
     )
 
 
-def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> uvicorn.Server:
-    """Return a server that is ready to `await server.serve()`.
+def room_server(
+    host: Host, config: RoomConfig, extend: Extend = lambda shows: (), room: Room | None = None
+) -> uvicorn.Server:
+    """Return a server that is ready to `await server.serve()`; of `room`, or of one of its own.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
     WebSockets are not compressed: what travels there is, or is not worth its time.
     """
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(host, config, extend),
+            build_app(host, config, extend, room),
             host=config.host,
             port=config.port,
             log_level="warning",

@@ -31,12 +31,17 @@ class Caller:
 
     Args:
         person: who it is.
+        card: of the avatar that shows them.
         voice: hears them; `is_tied` where motion and voice have one clock.
+        is_bridged: whether they come over another line than this room's.
     """
 
-    def __init__(self, person: Person, card: AvatarCard, voice: CallVoice) -> None:
+    def __init__(
+        self, person: Person, card: AvatarCard, voice: CallVoice, *, is_bridged: bool = False
+    ) -> None:
         self.person = person
         self.card = card
+        self.is_bridged = is_bridged
         self.voice = voice
         self._motion: CalledMotion | None = None  # type: ignore[type-arg]
         self._portrayal: Portrayal | None = None

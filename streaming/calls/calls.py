@@ -84,7 +84,7 @@ class Calls:
         card = self._card(name, avatar, None)
         async with self._opening:
             call = self._running.setdefault(name, Call(name, self._host))
-            caller = _caller(call, card, who, CallVoice(is_tied=True))
+            caller = _caller(call, card, who, CallVoice(is_tied=True), is_bridged=True)
             try:
                 await call.add(caller, None)
             except BaseException:
@@ -110,7 +110,8 @@ class Calls:
             raise KeyError(avatar)
         if key is not None and not self._host.may_drive(avatar, key):
             raise NotYoursError(
-                f"{card.title} has a key, and this is not it: only who has it may lend this face their movement."
+                f"{card.title} has a key, and only who has it may lend this face their movement; "
+                "this is not it."
             )
         return card
 
@@ -120,5 +121,6 @@ class Calls:
             await call.aclose()
 
 
-def _caller(call: Call, card: AvatarCard, who: str, voice: CallVoice) -> Caller:
-    return Caller(Person(call.name_for(who), card.name, card.title, card.made_by), card, voice)
+def _caller(call: Call, card: AvatarCard, who: str, voice: CallVoice, *, is_bridged: bool = False) -> Caller:
+    person = Person(call.name_for(who), card.name, card.title, card.made_by)
+    return Caller(person, card, voice, is_bridged=is_bridged)

@@ -1,7 +1,7 @@
 """What is seen of a person, whenever it is seen, becomes packets: one frame for each tick of 40 ms.
 
-A camera has a rate of its own. Ticks between two of its pictures get something of both; a gap lets ticks pass.
-`streaming/page/motion-sender.js` is the twin.
+A camera has a rate of its own. Ticks between two of its pictures get something of both; a gap lets ticks
+pass. `streaming/page/motion-sender.js` is the twin.
 """
 
 from dataclasses import dataclass, replace
