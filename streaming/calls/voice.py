@@ -93,7 +93,8 @@ class CallVoice:
 
     def _settle(self) -> None:
         """Let the delay rise at once to what is needed, and fall slowly."""
-        needed = max(self._voice.needed_s, self._motion.needed_s) + MARGIN_S
+        # A frame is taken whole: sound at its end comes that much later than the sound at its begin.
+        needed = max(self._voice.needed_s + FRAME_S, self._motion.needed_s) + MARGIN_S
         falling = LEAST_S + FALLING * (self._delay_s - LEAST_S)
         self._delay_s = min(max(needed, falling, LEAST_S), MOST_S)
 

@@ -15,6 +15,8 @@ from streaming.motion.player import MotionPlayer, PlayerConfig, PlayerState, num
 
 WAITING_MAX: Final = 64
 """Packets that may wait for the next frame: ten seconds of them."""
+BACK_MAX: Final = 5
+"""Ticks the clock may go back without a jump: until it has caught up, the picture stays."""
 STILL_FRAMES: Final = 50
 """Two seconds in which neither motion nor voice came: nobody can tell what the person does."""
 
@@ -116,10 +118,10 @@ class CalledMotion(Generic[StateT]):
 
 
 def _near(tick: int, player: PlayerState[StateT]) -> PlayerState[StateT]:
-    """Let a player go where the clock has jumped to: somebody came late, or the sender began anew."""
-    if abs(tick - player.buffer.shown) <= AHEAD_MAX:
+    """Let a player go where the clock has jumped to: it was found, somebody came late, the sender began anew."""
+    if -BACK_MAX <= tick - player.buffer.shown <= AHEAD_MAX:
         return player
-    return replace(player, buffer=replace(player.buffer, moments=(), shown=tick - 1))
+    return replace(player, buffer=replace(player.buffer, shown=tick - 1))
 
 
 _ORDER: Final = {how: number for number, how in enumerate(How)}

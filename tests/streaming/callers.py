@@ -3,14 +3,39 @@
 import asyncio
 import contextlib
 import itertools
+from fractions import Fraction
 
 import numpy as np
 from aiortc import RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from av import AudioFrame
 
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from streaming.motion.config import MotionConfig
 from streaming.motion.encoder import MotionEncoder
 from tests.streaming.rooms import Visitor, until
+
+
+class Microphone(MediaStreamTrack):
+    """A tone that comes in real time, however late it is asked for; as a microphone's does."""
+
+    kind = "audio"
+
+    def __init__(self):
+        super().__init__()
+        self._start_s = None
+        self._count = 0
+
+    async def recv(self):
+        loop = asyncio.get_running_loop()
+        self._start_s = self._start_s or loop.time()
+        await asyncio.sleep(max(0.0, self._start_s + 0.02 * self._count - loop.time()))
+        time_s = (960 * self._count + np.arange(960)) / 48_000
+        samples = (12_000 * np.sin(2 * np.pi * 300 * time_s)).astype(np.int16)
+        frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 960 * self._count, Fraction(1, 48_000)
+        self._count += 1
+        return frame
 
 
 class Person(Visitor):
