@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from models.web_tracker import installed_tracker
 from streaming.calls.calls import Calls, NotYoursError
 from streaming.config import RoomConfig
 from streaming.contract import AvatarCard, Host, RoomFullError
@@ -94,6 +95,7 @@ class RoomApi:
                 "jitter_target_ms": self._config.jitter_target_ms,
                 "upload_max_mb": self._config.upload_max_mb,
                 "text_max_chars": self._config.text_max_chars,
+                "face_tracker": installed_tracker() is not None,
             }
         )
 

@@ -67,6 +67,9 @@ class Call:
             self._shown.pop(line, None)
         self._arrange()
         await caller.aclose()
+        for other in self._callers:
+            if not self._is_seen(other):
+                await other.rest()
 
     def stats(self) -> list[dict[str, float]]:
         """Return the figures of everybody who is drawn."""
@@ -85,8 +88,11 @@ class Call:
     async def _draw(self) -> None:
         """Draw everybody whom somebody else wants to see as a picture."""
         for caller in self._callers:
-            if any(line.draws and line.caller is not caller for line in self._lines):
+            if self._is_seen(caller):
                 await caller.draw(self._host)
+
+    def _is_seen(self, caller: Caller) -> bool:
+        return any(line.draws and line.caller is not caller for line in self._lines)
 
     def _arrange(self) -> None:
         """Choose whom each sees, and tell everybody who is here."""

@@ -97,6 +97,17 @@ class Caller:
             self._portrayal = await host.portray(self.card.name, self.voice, movement)
             self._task = asyncio.create_task(self._run(self._portrayal), name=f"portrayal {self.person.name}")
 
+    async def rest(self) -> None:
+        """Draw them no more: nobody looks. `draw` begins anew."""
+        async with self._opening:
+            task, portrayal = self._task, self._portrayal
+            self._task = self._portrayal = self._motion = None
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+            if portrayal is not None:
+                await portrayal.aclose()
+
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Hand each packet to `watcher`, which must not block. Returns how to stop that."""
         self._watchers.append(watcher)
@@ -110,11 +121,7 @@ class Caller:
 
     async def aclose(self) -> None:
         """End the drawing. Safe to call twice."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._portrayal is not None:
-            await self._portrayal.aclose()
+        await self.rest()
 
     async def _run(self, portrayal: Portrayal) -> None:
         try:

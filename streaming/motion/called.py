@@ -118,7 +118,7 @@ class CalledMotion(Generic[StateT]):
 
 
 def _near(tick: int, player: PlayerState[StateT]) -> PlayerState[StateT]:
-    """Let a player go where the clock has jumped to: it was found, somebody came late, the sender began anew."""
+    """Let a player go where the clock has jumped to: it was found, or somebody came late or anew."""
     if -BACK_MAX <= tick - player.buffer.shown <= AHEAD_MAX:
         return player
     return replace(player, buffer=replace(player.buffer, shown=tick - 1))

@@ -4,10 +4,7 @@ const BUNDLE = "/tracker/vision_bundle.mjs";
 const WASM = "/tracker/wasm";
 const MODEL = "/tracker/face_landmarker.task";
 const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
-const PATIENCE_MS = 20_000;
-
-/** Tell whether the room can give us the tracker. */
-export const hasTracker = async () => (await fetch(BUNDLE, { method: "HEAD" }).catch(() => null))?.ok ?? false;
+const PATIENCE_MS = 60_000;
 
 let loading = null;
 

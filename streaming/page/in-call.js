@@ -1,7 +1,7 @@
 // A call: people who see each other drawn. The camera's picture stays here; how the face moves goes out.
 
 import * as api from "./api.js";
-import { Camera, faceOf, hasTracker } from "./camera.js";
+import { Camera, faceOf } from "./camera.js";
 import { $, el, toast } from "./dom.js";
 import { forget, keep, keyOf } from "./keys.js";
 import { MotionSender } from "./motion-sender.js";
@@ -25,20 +25,20 @@ export class InCall {
     $("camera-toggle").onclick = () => (this.camera.isOn ? this.stopCamera() : this.startCamera());
     $("self").onclick = () => this.calibrate();
     this.camera.addEventListener("lost", () => this.stopCamera(this.camera.problem));
-    if (this.call) this.#dress();
+    if (this.call) document.body.dataset.call = "true";
   }
 
-  /** Make the lobby one of a call. */
-  async #dress() {
-    document.body.dataset.call = "true";
+  /** Make the lobby one of a call, with what the room can do. */
+  dress({ face_tracker: hasTracker }) {
+    this.hasTracker = hasTracker;
     for (const id of ["name-field", "room-line", "call-consent"]) $(id).hidden = false;
     $("meet-together").hidden = $("meet-call").hidden = true;
     $("hello").textContent = "In this call you are";
     $("join-text").textContent = "Voice only";
     $("visitor-name").value = localStorage.getItem(NAME_KEY) ?? "";
     $("visitor-name").onkeydown = (event) => event.key === "Enter" && $("join").click();
-    this.hasTracker = await hasTracker();
     $("join-label").textContent = this.hasTracker ? "With camera" : "Join";
+    $("join").querySelector("use").setAttribute("href", this.hasTracker ? "#i-camera" : "#i-mic");
     $("join-text").hidden = !this.hasTracker;
     $("call-consent-text").textContent = this.hasTracker
       ? "Your camera’s picture stays on this device. How your face moves, and your voice, are sent to the others."

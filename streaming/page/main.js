@@ -61,7 +61,10 @@ async function loadLobby(name = null) {
   [cards, ice] = await Promise.all([api.avatars(), ice ?? api.iceSettings()]);
   await Promise.all(cards.map(async (card) => (card.url = await api.pictureUrl(card.preview))));
   $("text").maxLength = ice.text_max_chars;
-  if (inCall.call) await inCall.look();
+  if (inCall.call) {
+    inCall.dress(ice);
+    await inCall.look();
+  }
   const wanted = name ?? (await together.look()) ?? new URLSearchParams(location.search).get("avatar");
   const card = cards.find((one) => one.name === wanted) ?? cards[0];
   if (card) choose(card);

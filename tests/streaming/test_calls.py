@@ -57,6 +57,8 @@ async def test_two_people_see_each_other_move_and_hear_each_other():
             await hear(ben)
             assert ann.people()["shown"] == "Ben"
         await until(lambda: ann.people()["shown"] == "")
+        # Nobody looks at Ann any more, so she is not drawn.
+        await until(lambda: host.present == 0)
     assert host.present == 0
 
 
