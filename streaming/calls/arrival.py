@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final
 
 KEPT: Final = 250
-"""Arrivals that are remembered: five seconds of voice, forty of motion."""
+"""Arrivals that are remembered at most: five seconds of voice, forty of motion."""
 COVERED: Final = 0.95
 """Part of the arrivals that a delay should cover; what is later is bridged."""
 
@@ -30,6 +30,12 @@ class Arrivals:
         self._offsets.append(now_s - end_s)
         self._needs.append(now_s - begin_s)
         self._last_s = now_s
+
+    def forget(self) -> None:
+        """Begin anew with what came last: the way has become longer for good."""
+        for kept in (self._offsets, self._needs):
+            while len(kept) > 1:
+                kept.popleft()
 
     @property
     def offset_s(self) -> float:

@@ -67,6 +67,11 @@ class PlacedSound:
         self._known[np.arange(self._taken - RING // 2, self._taken - RING // 4) % RING] = False
         return pcm
 
+    @property
+    def missing_s(self) -> float:
+        """For how long nothing has been there that was due."""
+        return self._missing / MEDIA_RATE_HZ
+
     def peek(self, at_s: float, count: int) -> Int16[np.ndarray, "count"]:
         """Return samples as they are, zeros where nothing is known."""
         start = round(at_s * MEDIA_RATE_HZ)

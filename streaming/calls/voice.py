@@ -24,6 +24,8 @@ LEAST_S: Final = 0.06
 MOST_S: Final = 0.5
 """No line makes anybody wait longer; what is later is lost."""
 MARGIN_S: Final = 0.01
+BEHIND_S: Final = 0.25
+"""After so long without any sound, while sound comes, all of it comes too late: its way has changed."""
 STEP_S: Final = 0.02
 """By how much the delay is corrected at once, in a quiet moment: nobody hears a pause change by so little."""
 JUMP_S: Final = 0.12
@@ -81,6 +83,9 @@ class CallVoice:
 
     def take(self, now_s: float) -> Heard:
         """Return the next frame; see `VoiceSource`."""
+        if self._sound.missing_s > BEHIND_S and self._voice.silent_s(now_s) < GONE_S:
+            self._voice.forget()
+            self.corrections += 1
         self._settle()
         if not self._voice:
             return _silence(self._motion_now(now_s), arrives=False)

@@ -96,6 +96,16 @@ def test_lost_packets_are_bridged_and_then_silent():
     assert frames[7] == 0
 
 
+def test_a_way_that_becomes_much_longer_is_followed():
+    line = Line()
+    line._events = [(at_s + (2.0 if what > 3.0 else 0.0), kind, what) for at_s, kind, what in line._events]
+    heard = line.play(0.2, 250)
+    loud = [float(np.abs(h.pcm).max()) > 4000 for h in heard]
+    assert np.mean(loud[:60]) > 0.9
+    assert not any(loud[85:110])
+    assert np.mean(loud[150:]) > 0.95, "what comes two seconds later is heard all the same"
+
+
 def test_a_voice_that_ends_is_told_and_time_goes_on():
     line = Line(motion_way_s=0.07)
     line._events = [event for event in line._events if event[1] == "motion" or event[2] < 3.0]
