@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import importlib.util
+import shutil
 import subprocess
 import sys
 
