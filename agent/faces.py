@@ -9,7 +9,8 @@ import numpy as np
 
 from agent.config import Config
 from agent.motion import open_motion
-from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.picture import PictureOf, picture_maker
+from agent.pictures import Portraits
 from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
@@ -19,7 +20,7 @@ from models.home import avatars_root
 from models.mark import MarkedPicture
 from models.motion.stage import SPEECH_RATE_HZ, MotionStage, Phone
 from models.ownership import Ownership
-from models.picture import PictureStage
+from models.picture import PictureStage, Tier
 from streaming.contract import AvatarCard, Movement, Progress, RoomFullError
 
 _HELLO: Final = (
@@ -28,6 +29,8 @@ _HELLO: Final = (
     Phone("L", 0.2, 0.3),
     Phone("OW", 0.3, 0.6, stress=1),
 )
+CALL_TIER: Final = Tier.WARP
+"""People of a call are drawn by the warp: two of them in the learned picture would take more than two cores."""
 _REHEARSED_FRAMES: Final = 25
 """Enough for the word and the silence around it."""
 
@@ -40,20 +43,21 @@ class FaceModels:
     motion: MotionStage[Any]
 
     @classmethod
-    def load(cls, config: Config, picture_of: PictureOf = warped_portrait) -> Self:
+    def load(cls, config: Config, picture_of: PictureOf | None = None) -> Self:
         """Load the motion; portraits follow when they are asked for.
 
         Args:
             config: all settings.
-            picture_of: loads one avatar.
+            picture_of: loads one avatar; what the settings say when left out.
 
         Raises:
             ValueError: the weights are none of this version.
             OSError: there is no such file.
         """
+        making = picture_of or picture_maker(config.picture)
 
         def marked(folder: Path, size: int) -> PictureStage[Any]:
-            picture = picture_of(folder, size)
+            picture = making(folder, size)
             return MarkedPicture(picture) if config.mark_pictures else picture
 
         portraits = Portraits(avatars_root(), config.picture_size, marked)
@@ -136,6 +140,7 @@ class Faces:
                 MarkedPicture(await self._models.portraits.picture(avatar)),
                 clock=LoopClock(),
                 compute=self._compute,
+                best=CALL_TIER,
                 seed=self._opened,
                 on_close=taken_back,
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.mailbox import Mailbox
+from agent.picture import PictureOf
 from models.ownership import NOBODYS, Ownership
 from models.picture import PictureStage
 from streaming.contract import AvatarCard, AvatarRejectedError, Progress
@@ -21,16 +22,6 @@ KEPT: Final = 4
 STEPS_LIMIT: Final = 64
 """Steps of progress that may wait; making an avatar has far fewer."""
 
-PictureOf = Callable[[Path, int], PictureStage[Any]]
-
-
-def warped_portrait(folder: Path, size: int) -> PictureStage[Any]:
-    """Load an avatar's folder as a picture stage of `size` pixels. Raises `AvatarNotFoundError`."""
-    from models.avatar import load_avatar
-    from models.warp import WarpPicture
-
-    return WarpPicture(load_avatar(folder), size=size)
-
 
 class Portraits:
     """All avatars under one folder.
@@ -41,7 +32,7 @@ class Portraits:
         picture_of: loads one avatar.
     """
 
-    def __init__(self, root: Path, size: int, picture_of: PictureOf = warped_portrait) -> None:
+    def __init__(self, root: Path, size: int, picture_of: PictureOf) -> None:
         self._root = root
         self._size = size
         self._picture_of = picture_of

@@ -16,6 +16,7 @@ from agent.asr import Asr, WhisperAsr
 from agent.config import Config
 from agent.motion import open_motion
 from agent.performer import spoken
+from agent.picture import picture_maker
 from agent.pictures import Portraits
 from agent.piper_voice import PiperVoice
 from agent.tags import ScriptReader
@@ -138,7 +139,7 @@ async def _draw(config: Config, speech: Speech, out: Path, seed: int, progress: 
     """Draw one utterance."""
     from models.portrait.create import DEFAULT_NAME
 
-    portraits = Portraits(avatars_root(), config.picture_size)
+    portraits = Portraits(avatars_root(), config.picture_size, picture_maker(config.picture))
     if config.avatar == DEFAULT_NAME:
         await portraits.make_default(progress)
     async with aclosing(ThreadCompute()) as compute:

@@ -66,6 +66,7 @@ class Portrayal:
         picture: turns motion into pictures.
         clock: paces the packets.
         compute: where both stages work; shared.
+        best: the tier that is never bettered.
         seed: makes habits repeatable that the motion makes up.
         on_close: called once when it is closed.
     """
@@ -78,6 +79,7 @@ class Portrayal:
         *,
         clock: Clock,
         compute: Compute,
+        best: Tier = Tier.FULL,
         seed: int = 0,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,6 +87,7 @@ class Portrayal:
         self._motion_step, self._motion_state = timed(motion.step), motion.init_state(seed)
         self._picture_step, self._picture_state = timed(picture.step), picture.init_state()
         self._size = picture.size
+        self._best = best
         self._tiers = TierController()
         self._meter = Meter()
         self._shown: Picture | None = None
@@ -98,13 +101,17 @@ class Portrayal:
         """Side of the pictures in pixels."""
         return self._size
 
+    @property
+    def _tier(self) -> Tier:
+        return max(self._best, self._tiers.tier)
+
     def frame_cost_s(self) -> float:
         """Return the mean seconds of one core that a frame costs; 0 before any was measured."""
         return self._meter.frame_cost_s()
 
     def stats(self) -> dict[str, float]:
         """Return drops, frame times and the tier by name, each with its unit as suffix."""
-        return {**self._meter.stats(), "tier": float(self._tiers.tier), "media_s": self._index * FRAME_S}
+        return {**self._meter.stats(), "tier": float(self._tier), "media_s": self._index * FRAME_S}
 
     def __aiter__(self) -> AsyncIterator[AVPacket]:
         return self
@@ -124,7 +131,7 @@ class Portrayal:
             pcm=heard.pcm,
             segment=int(is_loud),
             presence=presence,
-            tier=self._tiers.tier,
+            tier=self._tier,
             late=not made,
         )
         self._index += 1
@@ -197,7 +204,7 @@ class Portrayal:
         return picture
 
     async def _paint(self, motion: MotionFrame) -> Picture:
-        tier = Tier.FULL if self._tiers.tier == Tier.FULL else Tier.WARP
+        tier = Tier.FULL if self._tier == Tier.FULL else Tier.WARP
         (picture, self._picture_state), drawn_s = await self._compute.run(
             self._picture_step, motion, self._picture_state, tier, lane=self
         )

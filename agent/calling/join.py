@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.motion import open_motion
+from agent.picture import picture_maker
 from agent.pictures import Portraits
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
@@ -44,7 +45,7 @@ async def join_to_file(
     """Draw the other until the call is over, or for so many seconds, and write it to the mp4 file `out`."""
     report("Waiting for somebody", 0.0)
     card = await end.meet()
-    portraits = Portraits(avatars_root(), config.picture_size)
+    portraits = Portraits(avatars_root(), config.picture_size, picture_maker(config.picture))
     name = await portrait_of(card, portraits, report)
     picture = MarkedPicture(await portraits.picture(name))
     voice, motion = CallVoice(is_tied=end.is_tied), CalledMotion(open_motion(config.motion, 200))

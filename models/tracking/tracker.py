@@ -50,6 +50,10 @@ class FaceTracker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model."""
         self._landmarker.close()
 
 

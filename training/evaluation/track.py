@@ -68,16 +68,41 @@ def track_clip(path: Path) -> Track:
 
 def track_pictures(pictures: Iterable[UInt8[np.ndarray, "height width 3"]]) -> Track:
     """Track the face in pictures 40 ms apart."""
-    rows = []
-    with FaceTracker() as tracker:
-        for number, picture in enumerate(pictures):
-            rows.append(_row(tracker.see(picture, FRAME_MS * number)))
-    points, expression, rotation = zip(*rows, strict=True) if rows else ((), (), ())
-    return Track(
-        np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
-        np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
-        np.array(rotation, np.float32).reshape(-1, 3, 3),
-    )
+    with Tracker() as tracker:
+        for picture in pictures:
+            tracker.see(picture)
+        return tracker.track()
+
+
+class Tracker:
+    """Tracks one face, picture by picture. Not thread-safe; a context manager."""
+
+    def __init__(self) -> None:
+        self._tracker = FaceTracker()
+        self._rows: list[tuple[Any, Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._tracker.close()
+
+    def see(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Look at the next picture, RGB, 40 ms after the one before."""
+        self._rows.append(_row(self._tracker.see(picture, FRAME_MS * len(self._rows))))
+
+    def track(self) -> Track:
+        """Return what was seen so far."""
+        points, expression, rotation = zip(*self._rows, strict=True) if self._rows else ((), (), ())
+        return Track(
+            np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
+            np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
+            np.array(rotation, np.float32).reshape(-1, 3, 3),
+        )
 
 
 def _row(face: Face | None) -> tuple[Any, Any, Any]:

@@ -90,10 +90,10 @@ class Trainer:
         self.step = 0
         self._resume()
 
-    def train(self) -> Trained:
-        """Run to the last step, saving on the way."""
+    def train(self, until_step: int | None = None) -> Trained:
+        """Run to the last step, saving on the way; `until_step` stops early, as an interruption does."""
         first = last = self.held_out_loss()
-        for _ in self._steps():
+        for _ in self._steps(self.run.steps if until_step is None else until_step):
             losses = self._advance(self._clips.draw(self.run.batch))
             if self.step % self.run.report_every == 0 or self.step == self.run.steps:
                 last = self.held_out_loss()
@@ -109,11 +109,11 @@ class Trainer:
             losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
         return float(losses.mouth + losses.eyes + losses.rest)
 
-    def _steps(self) -> Iterator[int]:
+    def _steps(self, last: int) -> Iterator[int]:
         columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, refresh_per_second=1) as progress:
             bar = progress.add_task("", total=self.run.steps, completed=self.step)
-            while self.step < self.run.steps:
+            while self.step < last:
                 yield self.step
                 progress.update(bar, completed=self.step)
 
@@ -147,6 +147,8 @@ class Trainer:
             "step": self.step,
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "clips": self._clips.chance,
+            "noise": torch.get_rng_state(),
         }
         partial = self.out / f"{STATE}.partial"
         torch.save(state, partial)
@@ -163,3 +165,5 @@ class Trainer:
         self.ema.load_state_dict(load_net(self.out / WEIGHTS).state_dict())
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
+        self._clips.chance = state["clips"]
+        torch.set_rng_state(state["noise"])
