@@ -30,7 +30,7 @@ _HELLO: Final = (
     Phone("OW", 0.3, 0.6, stress=1),
 )
 CALL_TIER: Final = Tier.WARP
-"""People of a call are drawn by the warp: two of them in the learned picture would take more than two cores."""
+"""People of a call are drawn by the warp: two in the learned picture would take more than two cores."""
 _REHEARSED_FRAMES: Final = 25
 """Enough for the word and the silence around it."""
 
