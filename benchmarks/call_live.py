@@ -1,8 +1,8 @@
 """Two browsers call each other through a room of this machine: how late, how steady, on good lines and bad.
 
-One has a camera: a film of the default avatar, drawn for this, whose mouth opens every two seconds. Both pages
-look at the mouth as often as a picture is shown, the sender's in what its camera gives, the receiver's in what
-comes; how far the two curves lie apart is the whole way from glass to glass. Both read one clock.
+One has a camera: a film of the default avatar, drawn for this, whose mouth opens every two seconds. Both
+pages look at the mouth as often as a picture is shown, the sender's in what its camera gives, the receiver's
+in what comes; how far the two curves lie apart is the whole way from glass to glass. Both read one clock.
 
     glass_to_glass_ms   shift at which the mouths agree best; `_agreement` how well
     longest_freeze_ms   longest time between two different pictures while the mouth moved
@@ -10,8 +10,8 @@ comes; how far the two curves lie apart is the whole way from glass to glass. Bo
     voice_kbps          Opus and its headers
     pictures_per_s      that the receiver was shown
 
-Packets of motion are dropped where they leave the page. On a machine without a free core for each browser and one
-for the room, what is measured is the machine.
+Packets of motion are dropped where they leave the page. On a machine without a free core for each browser and
+one for the room, what is measured is the machine.
 """
 
 import asyncio
