@@ -1,4 +1,4 @@
-"""A film and a voice for a browser's fake camera and microphone: the default avatar, whose mouth opens by plan."""
+"""A film and a voice for a browser's fake camera and microphone: the default avatar moves its mouth by plan."""
 
 import wave
 from pathlib import Path
@@ -20,7 +20,7 @@ SECONDS: Final = 4
 WIDTH, HEIGHT = 480, 480
 RATE_HZ: Final = 48_000
 OPENINGS_S: Final = (0.5, 0.8, 2.4, 2.9, 3.1)
-"""When the mouth begins to open, for a quarter of a second; at no even beat, so that no shift fits by chance."""
+"""When the mouth begins to open, for a quarter of a second; at no even beat: no shift fits by chance."""
 
 
 def write_film(folder: Path) -> Path:

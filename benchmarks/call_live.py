@@ -138,7 +138,7 @@ async def _outage(sender: Page, receiver: Page, seconds: float) -> dict[str, flo
 
 
 def shift(filmed: Curve, shown: Curve) -> tuple[float, float]:
-    """Return by how many milliseconds the mouth is shown later than it was filmed, and how well both agree."""
+    """Return how many milliseconds later the mouth is shown than filmed, and how well both agree."""
     begin, end = max(filmed[0, 0], shown[0, 0]), min(filmed[-1, 0], shown[-1, 0])
     grid = np.arange(begin, end - LONGEST_MS, GRID_MS)
     true = _standard(np.interp(grid, filmed[:, 0], filmed[:, 1]))
