@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from models import web_tracker
 from models.assets import ASSETS, AssetError, asset_path
 from models.home import HOME_VARIABLE, home
 
@@ -132,6 +133,10 @@ def _models(_: "Config") -> Iterator[Finding]:
             yield Finding(name, Status.NOTE if lost else Status.MISSING, detail, asset.pip_command)
         else:
             yield Finding(name, Status.OK, f"{asset.package} {asset.version}, {asset.licence}")
+    here = web_tracker.installed_tracker() is not None
+    detail = f"{web_tracker.PACKAGE} {web_tracker.VERSION}, {web_tracker.LICENCE}"
+    lost = "absent, so calls on the page have no camera"
+    yield _judge("web_tracker", here, detail if here else lost, web_tracker.COMMAND)
 
 
 def _voice(_: "Config") -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from models.body.rig import RIG_INDEX
 from models.camera import project
 from models.controls.raster import CpuRasterizer, Fragments
 from models.motion.frame import MotionFrame
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 from models.portrait.marks import shared_marks
 
 SKIN_MARKS: Final = 468

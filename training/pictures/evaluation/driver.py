@@ -15,7 +15,7 @@ from models.avatar import Avatar
 from models.body.body import Identity, shared_body
 from models.body.rig import RIG_INDEX
 from models.motion.frame import EXPRESSIONS
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 from models.portrait.marks import shared_marks
 from models.portrait.solve import MarkModel
 from training.evaluation.track import Track

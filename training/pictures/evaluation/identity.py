@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from models.assets import Asset, checked_path
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 
 SAME_PERSON: Final = 0.6
 """Closer descriptors show one person."""

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Int
 
 from models.body.rig import Region as Surface
 from models.controls.controls import Controls
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 from training.evaluation.marks import LIPS
 
 BOXES: Final = ("full", "face", "mouth", "eyes")

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 
 
 @dataclass(frozen=True, slots=True)
