@@ -34,11 +34,3 @@ def load_net(path: Path) -> MotionNet:
     net = MotionNet(shape)
     net.load_state_dict(load_file(path), strict=False)
     return net
-
-
-def average(ema: MotionNet, net: MotionNet, share: float) -> None:
-    """Move the averaged weights towards the present ones."""
-    with torch.no_grad():
-        for kept, new in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1.0 - share)

@@ -1,0 +1,1 @@
+"""Learned pictures (paper section 3.2)."""
