@@ -79,6 +79,21 @@ def make_corpus(
     typer.echo(f"{packed}: {sum(1 for _ in packed.rglob('*.safetensors'))} conversations")
 
 
+@train.command("pictures")
+def pack_pictures(
+    photos: Annotated[Path, typer.Argument(help="Folder of portraits.", file_okay=False, exists=True)],
+    out: Annotated[Path, typer.Argument(help="Folder of the packed clips.", file_okay=False)],
+    rounds: Annotated[int, typer.Option(help="Clips of each photo.", min=1)] = 8,
+    held_out: Annotated[int, typer.Option(help="The last so many photos are never trained on.", min=0)] = 56,
+    seed: Annotated[int, typer.Option(help="Another seed, other poses.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+) -> None:
+    """Warp photographs away and back, for the picture model. Goes on where it stopped."""
+    from training.pictures.pack import pack
+
+    typer.echo(f"{out}: {pack(photos, out, rounds, held_out, seed, workers)} clips")
+
+
 @train.command("motion")
 def train_motion(
     corpus: CorpusArgument,

@@ -1,1 +1,1 @@
-"""Learned pictures (paper section 3.2)."""
+"""The learned picture: diffusion that completes the warped portrait (paper section 3.2)."""

@@ -1,0 +1,1 @@
+"""Real photographs as training data for what makes pictures (docs/video.md)."""
