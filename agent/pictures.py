@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,22 @@ def warped_portrait(folder: Path, size: int) -> PictureStage[Any]:
     from models.warp import WarpPicture
 
     return WarpPicture(load_avatar(folder), size=size)
+
+
+def full_portrait(weights: Sequence[Path]) -> PictureOf:
+    """Return what loads avatars for the full video model, which needs torch (docs/video-full.md).
+
+    Args:
+        weights: files of `visavis train video`, the base model first.
+    """
+
+    def load(folder: Path, size: int) -> PictureStage[Any]:
+        from models.avatar import load_avatar
+        from models.video.full.stage import FullPicture
+
+        return FullPicture.load(load_avatar(folder), weights, size)
+
+    return load
 
 
 class Portraits:

@@ -1,4 +1,4 @@
-"""`Strict`: the settings of networks and training runs, as YAML files and the metadata of weights hold them."""
+"""`Strict`: settings of networks and training runs, as YAML files and metadata of weights hold them."""
 
 import json
 from pathlib import Path

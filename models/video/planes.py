@@ -21,7 +21,13 @@ from jaxtyping import Float32, UInt8
 
 from models.controls.controls import CLASSES, Controls
 
-CHANNELS: Final[Mapping[str, int]] = {"dense": 3, "semantic": CLASSES, "warp": 3, "visible": 1, "keypoints": 1}
+CHANNELS: Final[Mapping[str, int]] = {
+    "dense": 3,
+    "semantic": CLASSES,
+    "warp": 3,
+    "visible": 1,
+    "keypoints": 1,
+}
 """Every plane there is, and how many channels it has."""
 DEFAULT: Final = ("dense", "semantic", "warp", "visible")
 

@@ -37,7 +37,7 @@ def average(ema: nn.Module, net: nn.Module, share: float) -> None:
 
 
 def ema_share(step: int, most: float) -> float:
-    """Return what stays of the average at a step: little at first, or the beginning would never be forgotten."""
+    """Return what stays of the average at a step: little at first, so that the beginning is forgotten."""
     return min(most, (1 + step) / (10 + step))
 
 

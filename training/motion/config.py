@@ -8,6 +8,7 @@ from pydantic import Field
 from models.motion.diffusion.shape import NetShape
 from models.strict import Fraction, Positive, Strict, read_settings
 
+
 class NetConfig(Strict):
     """Sizes of the network; see `models.motion.diffusion.shape.NetShape`."""
 

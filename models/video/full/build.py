@@ -97,3 +97,16 @@ def load_weights(net: nn.Module, path: Path, *, base_elsewhere: bool) -> None:
     lacking = [name for name in missing if not base_elsewhere or part_of(name) != "image"]
     if unexpected or lacking:
         raise ValueError(f"{path}: weights of another network, such as {(*unexpected, *lacking)[0]}")
+
+
+def load_image_weights(net: nn.Module, path: Path) -> None:
+    """Read the weights of the image model alone into a network, whatever controls either knows.
+
+    Raises:
+        ValueError: There are none in the file, or they are of another size.
+    """
+    theirs = {name: value for name, value in load_file(path).items() if part_of(name) == "image"}
+    own = {name: value for name, value in net.state_dict().items() if part_of(name) == "image"}
+    if {name: value.shape for name, value in theirs.items()} != {n: v.shape for n, v in own.items()}:
+        raise ValueError(f"{path} holds no image model of these sizes")
+    net.load_state_dict(theirs, strict=False)

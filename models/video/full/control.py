@@ -36,11 +36,18 @@ class ControlEncoder(nn.Module):
         )
         self.copy_from(base)
 
+    @property
+    def silent(self) -> bool:
+        """Whether it never learned: all its zero convolutions still are."""
+        return not any(bool(weights.any()) for weights in self.zeros.parameters())
+
     def copy_from(self, base: Unet) -> None:
         """Take over the weights of `base`, but for its first layer, which sees something else."""
         first = "conv_in."
         theirs = base.encoder.state_dict().items()
-        kept = {name: value for name, value in theirs if not name.startswith(first) and ".temporal." not in name}
+        kept = {
+            name: value for name, value in theirs if not name.startswith(first) and ".temporal." not in name
+        }
         kept |= {f"{first}{name}": value for name, value in self.encoder.conv_in.state_dict().items()}
         self.encoder.load_state_dict(kept)
         self.level_mlp.load_state_dict(base.level_mlp.state_dict())

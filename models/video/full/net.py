@@ -42,7 +42,7 @@ class VideoNet(Protocol):
         ...
 
     def begin_control(self) -> None:
-        """Let the control encoder begin as a copy of the image UNet, which has been trained."""
+        """Let a control encoder that never learned begin as a copy of the image UNet, which has."""
         ...
 
     def __call__(
@@ -80,8 +80,9 @@ class PixelNet(nn.Module):
         return self.encoder(planes, reference)
 
     def begin_control(self) -> None:
-        """Let the control encoder begin as a copy of the image UNet."""
-        self.encoder.copy_from(self.base)
+        """Let a control encoder that never learned begin as a copy of the image UNet."""
+        if self.encoder.silent:
+            self.encoder.copy_from(self.base)
 
     def forward(
         self,

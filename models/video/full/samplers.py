@@ -88,9 +88,7 @@ def step_to(
         fresh_share: η; 1 draws from the posterior q(x_s | x_t, x̂₀), 0 adds nothing.
         noise: fresh noise, where `fresh_share` is above 0.
     """
-    (a, b), (c, d) = (
-        (part[..., None, None, None] for part in schedule.alpha_sigma(time)) for time in (t, s)
-    )
+    (a, b), (c, d) = ((part[..., None, None, None] for part in schedule.alpha_sigma(time)) for time in (t, s))
     # Of the variance at t, the share d²·a²/(b²·c²) was there at s; the rest has come since.
     kept = (d * a / (b * c)) ** 2
     fresh = fresh_share * d * (1 - kept).clamp(min=0).sqrt()

@@ -1,13 +1,13 @@
-"""`FullSpec`: sizes and settings of one model of the cascade, in its YAML file and in its weights' metadata."""
+"""`FullSpec`: sizes and settings of one model of the cascade, in its YAML and in its weights' metadata."""
 
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.strict import Fraction, Positive, Strict
-from models.video.planes import DEFAULT, Planes
 from models.video.full.samplers import SamplerName
 from models.video.full.schedule import AnySchedule, Cosine
+from models.video.planes import DEFAULT, Planes
 
 Prediction = Literal["x0", "eps", "v"]
 """x₀; the noise, as in the paper's equation 2; v = α·ε - σ·x₀ (Salimans & Ho 2022)."""
@@ -125,6 +125,8 @@ class FullSpec(Strict):
     """Pixels."""
     low_side: Positive | None = None
     """Side of the clips it sharpens; none for a base model."""
+    framing: Literal["picture", "face"] = "picture"
+    """What it draws: the whole picture, or the window of the face, laid over the warped portrait."""
     planes: tuple[str, ...] = DEFAULT
     schedule: AnySchedule = Cosine()
     prediction: Prediction = "x0"
@@ -145,7 +147,9 @@ class FullSpec(Strict):
     def _can_be_built(self) -> Self:
         _ = self.layout
         if self.side % self.net.multiple:
-            raise ValueError(f"side: {self.side} px is no multiple of {self.net.multiple}, as the network needs")
+            raise ValueError(
+                f"side: {self.side} px is no multiple of {self.net.multiple}, as the network needs"
+            )
         low = self.low_side
         if low is not None and (self.latent or low >= self.side or self.side % low):
             raise ValueError(f"low_side: this network cannot make {self.side} px of {low} px")

@@ -1,29 +1,33 @@
-"""`FullPicture`: the full model behind the seam of pictures. Offline, or for a machine with a strong GPU.
+"""`FullPicture`: the full model behind the seam of pictures, for rendering.
 
 It waits for N frames before it makes any, so its pictures come `delay_frames` after they were asked for.
-Whatever shows them must delay the sound as much; `engine.render` does.
+`engine.render` lays each beside its own sound again; a live session refuses such a stage.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, Self
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.avatar import Avatar
-from models.controls.controls import render_controls
+from models.controls.controls import window_controls
 from models.controls.keypoints import draw_keypoints
-from models.controls.reference import open_reference
+from models.controls.window import Window
 from models.motion.frame import MotionFrame
 from models.picture import Picture, Tier
 from models.video.full.build import VideoModel
 from models.video.full.window import Outpainter, WindowState
 from models.video.planes import to_bytes, to_signed
 from models.warp import WarpPicture
+
+EDGE: Final = 0.08
+"""Share of the face's window over which it fades into the warped portrait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class FullState:
     begun: int = 0
     """Number of the next frame that the windows will give."""
     made: tuple[tuple[int, Picture], ...] = ()
-    """Pictures that are not shown yet, with the numbers of their frames."""
+    """What is not shown yet, as the model drew it, with the numbers of its frames."""
 
 
 class FullPicture:
@@ -54,19 +58,19 @@ class FullPicture:
         ValueError: The models make no cascade.
     """
 
-    def __init__(
-        self, avatar: Avatar, cascade: Sequence[VideoModel], size: int = 512, seed: int = 0
-    ) -> None:
+    def __init__(self, avatar: Avatar, cascade: Sequence[VideoModel], size: int = 512, seed: int = 0) -> None:
         self._outpainter, self._seed, self._size = Outpainter(cascade), seed, size
         self._device = next(cascade[0].net.parameters()).device
-        self._reference, self._warp = open_reference(avatar), WarpPicture(avatar, size)
+        self._warp = WarpPicture(avatar, avatar.side)
+        whole = cascade[0].spec.framing == "picture"
+        self._window = Window(0, 0, avatar.side) if whole else Window.around_face(avatar.marks, avatar.side)
+        self._share = None if whole else fading(self._window.span)
         self._portrait = tuple(
-            self._tensor(to_signed(_resized(avatar.reference, model.spec.side)).transpose(2, 0, 1))
-            for model in cascade
+            self._tensor(_planar(self._window.look(avatar.reference, model.spec.side))) for model in cascade
         )
 
     @classmethod
-    def load(cls, avatar: Avatar, weights: Sequence[Path], size: int = 512) -> "FullPicture":
+    def load(cls, avatar: Avatar, weights: Sequence[Path], size: int = 512) -> Self:
         """Read the models, onto the GPU where there is one. Raises `ValueError` as `VideoModel.load` does."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(avatar, [VideoModel.load(path, device) for path in weights], size)
@@ -93,8 +97,8 @@ class FullPicture:
         motions = (*state.motions, motion)
         state = self._ahead(motion, state) if tier == Tier.FULL else self._rested(state)
         shown = state.frame - self.delay_frames
-        found = [picture for number, picture in state.made if number == shown]
-        picture = found[0] if found else self._warped(motions[0])
+        found = [drawn for number, drawn in state.made if number == shown]
+        picture = self._shown(motions[0], found[0] if found else None)
         return picture, replace(
             state,
             frame=state.frame + 1,
@@ -106,8 +110,8 @@ class FullPicture:
         """Let the windows have one more frame."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             video, windows = self._outpainter.push(self._planes(motion), state.windows)
-        pictures = to_bytes(video[0].float().permute(0, 2, 3, 1).cpu().numpy())
-        made = tuple((state.begun + number, self._fitted(each)) for number, each in enumerate(pictures))
+        drawn = np.ascontiguousarray(to_bytes(video[0].float().cpu().numpy()).transpose(0, 2, 3, 1))
+        made = tuple(enumerate(drawn, state.begun))
         return replace(state, windows=windows, begun=state.begun + len(made), made=(*state.made, *made))
 
     def _rested(self, state: FullState) -> FullState:
@@ -116,23 +120,41 @@ class FullPicture:
         return replace(state, windows=fresh, begun=state.frame + 1)
 
     def _planes(self, motion: MotionFrame) -> list[Float[Tensor, "1 1 channels side side"]]:
-        made = []
+        reference = self._warp.reference
+        posed, made = reference.pose(motion), []
         for model in self._outpainter.cascade:
             layout, side = model.spec.layout, model.spec.side
-            controls = render_controls(self._reference, motion, side)
+            controls = window_controls(reference, posed, self._window, side)
             wanted = "keypoints" in layout.names
-            keypoints = draw_keypoints(self._reference, motion, side) if wanted else None
+            keypoints = draw_keypoints(reference, motion, self._window, side) if wanted else None
             made.append(self._tensor(layout.of(controls, keypoints))[None])
         return made
 
-    def _warped(self, motion: MotionFrame) -> Picture:
-        return self._warp.step(motion, self._warp.init_state(), Tier.WARP)[0]
-
-    def _fitted(self, picture: Picture) -> Picture:
-        return np.ascontiguousarray(_resized(picture, self._size))
+    def _shown(self, motion: MotionFrame, drawn: Picture | None) -> Picture:
+        """Return the whole picture: what was drawn, over the warped portrait where it is a part of it."""
+        if drawn is not None and self._share is None:
+            return _resized(drawn, self._size)
+        picture, _ = self._warp.draw(self._warp.reference.pose(motion))
+        if drawn is not None and self._share is not None:
+            beneath = picture[self._window.box]
+            over = _resized(drawn, self._window.span).astype(np.float32)
+            beneath[:] = np.rint(beneath + self._share[..., None] * (over - beneath)).astype(np.uint8)
+        return _resized(picture, self._size)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array))[None].to(self._device)
+
+
+def fading(span: int) -> Float32[np.ndarray, "span span"]:
+    """Return how much of a window is laid over what is beneath: all of it inside, nothing at its border."""
+    line = (np.arange(span, dtype=np.float32) + 0.5) / span
+    ramp = np.clip(np.minimum(line, 1 - line) / EDGE, 0, 1)
+    smooth = ramp * ramp * (3 - 2 * ramp)
+    return smooth[:, None] * smooth
+
+
+def _planar(picture: Picture) -> Float32[np.ndarray, "3 side side"]:
+    return np.ascontiguousarray(to_signed(picture).transpose(2, 0, 1))
 
 
 def _resized(picture: Picture, side: int) -> Picture:

@@ -1,4 +1,4 @@
-"""1D convolutions over time, where the paper puts them (section 3.2), and nothing at all before they are trained.
+"""1D convolutions over time, where the paper puts them (section 3.2); until they are trained they do nothing.
 
 In each block of the encoder one lies after the first layer and before the second GroupNorm. It adds to what
 passes, and its weights start at zero: a network that learned pictures makes the same pictures with it.

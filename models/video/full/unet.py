@@ -86,23 +86,21 @@ class Up(nn.Module):
         super().__init__()
         outer = spec.channels(depth)
         self.blocks = nn.ModuleList(
-            ResBlock(
-                (inner if number == 0 else outer) + skip, outer, spec.level_size, dropout=spec.dropout
-            )
+            ResBlock((inner if number == 0 else outer) + skip, outer, spec.level_size, dropout=spec.dropout)
             for number, skip in enumerate(skips)
         )
         attends = depth in spec.attention
         self.attentions = nn.ModuleList(
             Attention(outer, spec.heads) if attends else nn.Identity() for _ in self.blocks
         )
-        self.double = None if depth == 0 else nn.Conv2d(outer, outer, 3, padding=1)
+        self.enlarge = None if depth == 0 else nn.Conv2d(outer, outer, 3, padding=1)
 
     def forward(self, x: Pictures, skips: list[Tensor], level: Level, frames: int) -> Pictures:
         """Return the level's output; takes its skips off the end of the list."""
         for block, attention in zip(self.blocks, self.attentions, strict=True):
             x = attention(block(torch.cat([x, skips.pop()], dim=1), level, frames))
-        if self.double is not None:
-            x = self.double(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+        if self.enlarge is not None:
+            x = self.enlarge(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
         return x
 
 

@@ -39,4 +39,3 @@ def augmented(
     """
     alpha, sigma = (part[..., None, None, None] for part in schedule.alpha_sigma(t))
     return alpha * enlarge(low, side) + sigma * noise
-

@@ -61,9 +61,7 @@ class Outpainter:
         """Side of the pictures in pixels."""
         return self.cascade[-1].spec.side
 
-    def init_state(
-        self, seed: int, reference: Sequence[Float[Tensor, "batch 3 side side"]]
-    ) -> WindowState:
+    def init_state(self, seed: int, reference: Sequence[Float[Tensor, "batch 3 side side"]]) -> WindowState:
         """Begin a video.
 
         Args:
@@ -165,5 +163,5 @@ def _check(cascade: Sequence[VideoModel]) -> None:
     lows = [model.spec.low_side for model in cascade]
     if lows != [None, *sides[:-1]]:
         raise ValueError(f"models of {sides} px that sharpen {lows} px make no cascade")
-    if len({model.spec.window for model in cascade}) > 1:
-        raise ValueError("the models of a cascade must have one window, of the same overlap")
+    if len({(model.spec.window, model.spec.framing) for model in cascade}) > 1:
+        raise ValueError("the models of a cascade must have the same window and the same framing")
