@@ -12,7 +12,7 @@ from models.video.full.stage import FullPicture
 from models.warp import WarpPicture
 from tests.video.networks import random_model
 
-SMALL = {"width": 8, "multiply": [1, 2], "blocks": 1, "attention": [], "heads": 2}
+SMALL = {"kind": "unet", "width": 8, "multiply": [1, 2], "blocks": 1, "attention": [], "heads": 2}
 MOTIONS = [MotionFrame.named({"jawOpen": 0.1 * n}, {"head": (0, n, 0)}) for n in range(9)]
 
 

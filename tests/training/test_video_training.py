@@ -47,17 +47,13 @@ def run_of(**changes):
         "stages": [
             {"stage": "image", "steps": 25, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 5},
             {"stage": "control", "steps": 40, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 5},
-            {"stage": "temporal", "steps": 5, "batch": 4, "frames": 2, "learning_rate": 1e-3, "warmup_steps": 1},
+            {"stage": "temporal", "steps": 5, "batch": 4, "frames": 2, "learning_rate": 1e-3},
         ],
         "drop": {"all": 0.0}, "data": "shapes", "ema": 0.9, "precision": "no", "report_every": 10,
         "save_every": 50, "held_out_clips": 4,
         "distil": {"phases": [2, 1], "steps": 2, "batch": 2, "frames": 2, "teacher_steps": 4},
     }  # fmt: skip
     return check_settings(VideoTraining, {**values, **changes}, "test")
-
-
-def stages(run, *names):
-    return run.model_copy(update={"stages": tuple(s for s in run.stages if s.stage in names)})
 
 
 @pytest.fixture(scope="module")
@@ -77,47 +73,53 @@ def test_every_stage_learns(trained):
     assert (out / "samples.png").stat().st_size > 1000
 
 
-def test_only_the_stage_in_turn_changes_weights(tmp_path):
-    run = run_of()
-    short = run.model_copy(update={"stages": tuple(s.model_copy(update={"steps": 2}) for s in run.stages)})
-    trainer, kept = Trainer(short, None, tmp_path), []
-    original = trainer._run_stage
+class Watched(Trainer):
+    """Notes which parts of the network each stage changes, and can be broken off."""
 
-    def watched(number, done):
-        before = {name: value.clone() for name, value in trainer.model.net.state_dict().items()}
-        ended = original(number, done)
-        after = trainer.model.net.state_dict()
-        kept.append({part_of(name) for name in after if not torch.equal(after[name], before[name])})
+    breaks_at = None
+
+    def _run_stage(self, number, done):
+        before = {name: value.clone() for name, value in self.model.net.state_dict().items()}
+        ended = super()._run_stage(number, done)
+        after = self.model.net.state_dict()
+        self.changed = [
+            *getattr(self, "changed", []),
+            {part_of(name) for name in after if not torch.equal(after[name], before[name])},
+        ]
         return ended
 
-    trainer._run_stage = watched
+    def _report(self, line):
+        if line["step"] == self.breaks_at:
+            raise KeyboardInterrupt
+        super()._report(line)
+
+
+def shortened(run, steps):
+    return run.model_copy(
+        update={"stages": tuple(stage.model_copy(update={"steps": steps}) for stage in run.stages)}
+    )
+
+
+def test_only_the_stage_in_turn_changes_weights(tmp_path):
+    trainer = Watched(shortened(run_of(), 2), None, tmp_path)
     trainer.train()
-    assert kept == [{"image"}, {"control"}, {"temporal"}]
+    assert trainer.changed == [{"image"}, {"control"}, {"temporal"}]
 
 
 def test_a_run_that_was_broken_off_ends_as_if_it_had_not_been(tmp_path):
-    run = stages(run_of(save_every=3), "image", "control")
-    short = run.model_copy(update={"stages": tuple(s.model_copy(update={"steps": 5}) for s in run.stages)})
-    whole = Trainer(short, None, tmp_path / "whole")
+    run = shortened(run_of(save_every=4, report_every=1), 5)
+    whole = Trainer(run, None, tmp_path / "whole")
     whole.train()
-    broken = Trainer(short, None, tmp_path / "broken")
-    broken._report = interrupt_at(8)
+    broken = Watched(run, None, tmp_path / "broken")
+    broken.breaks_at = 9
     with pytest.raises(KeyboardInterrupt):
         broken.train()
-    again = Trainer(short, None, tmp_path / "broken")
-    assert again.step == 6
+    again = Trainer(run, None, tmp_path / "broken")
+    assert again.step == 8, "in the midst of the second stage"
     again.train()
-    one, other = (t.ema.net.state_dict() for t in (whole, again))
+    one, other = (trainer.ema.net.state_dict() for trainer in (whole, again))
     for name in one:
         torch.testing.assert_close(one[name], other[name])
-
-
-def interrupt_at(step):
-    def report(line):
-        if line["step"] >= step:
-            raise KeyboardInterrupt
-
-    return report
 
 
 def test_given_frames_do_not_count_and_are_nearly_clean():

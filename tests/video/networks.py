@@ -4,6 +4,7 @@ import torch
 
 from models.strict import check_settings
 from models.video.full.build import VideoModel
+from models.video.full.net import part_of
 from models.video.full.spec import FullSpec
 
 TINY = {"kind": "unet", "width": 8, "multiply": [1, 2], "blocks": 2, "attention": [1], "heads": 2}
@@ -15,12 +16,12 @@ def spec(**changes):
     return check_settings(FullSpec, {**values, **changes}, "test")
 
 
-def shaken(model, seed=0):
+def shaken(model, seed=0, parts=("image", "control", "temporal")):
     """Give every weight that starts at zero something to say."""
     torch.manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.net.parameters():
-            if not parameter.any():
+        for name, parameter in model.net.named_parameters():
+            if part_of(name) in parts and not parameter.any():
                 parameter.normal_(0, 0.1)
     model.net.eval().requires_grad_(False)
     return model

@@ -59,7 +59,7 @@ def test_it_begins_as_the_image_model_it_stands_on(model, folder):
     theirs = plain(x[0], 999 * TIMES[0], torch.zeros(3, 3, 8), return_dict=False)[0]
     ours = model.net(x, TIMES, Cond(model.net.control(planes, reference)))
     torch.testing.assert_close(ours[0], theirs, atol=1e-5, rtol=1e-4)
-    shaken(model)
+    shaken(model, parts=("control", "temporal"))
     told = model.net(x, TIMES, Cond(model.net.control(planes, reference)))
     assert not torch.allclose(told[0], theirs, atol=1e-2)
 
@@ -70,7 +70,7 @@ def test_every_block_has_time_after_its_first_layer(model):
     assert all(isinstance(first, ConvThenTime) for first in firsts)
     others = [p for p in model.net.modules() if isinstance(p, ConvThenTime)]
     assert len(others) == len(firsts) == 4
-    shaken(model)
+    shaken(model, parts=("control", "temporal"))
     _, _, x = clip()
     changed = x.clone()
     changed[:, 2] += 1
@@ -80,7 +80,7 @@ def test_every_block_has_time_after_its_first_layer(model):
 
 @pytest.mark.parametrize("stage", ["control", "temporal"])
 def test_gradients_reach_the_parameters_of_the_stage_alone(model, stage):
-    shaken(model)
+    shaken(model, parts=("control", "temporal"))
     learning = freeze_but(model.net, stage)
     planes, reference, x = clip()
     model.net(x, TIMES, Cond(model.net.control(planes, reference))).square().mean().backward()
@@ -90,7 +90,7 @@ def test_gradients_reach_the_parameters_of_the_stage_alone(model, stage):
 
 
 def test_only_what_is_ours_is_saved(model, tmp_path):
-    shaken(model)
+    shaken(model, parts=("control", "temporal"))
     path = tmp_path / "stable.safetensors"
     model.save(path)
     own = sum(p.numel() for name, p in model.net.named_parameters() if part_of(name) != "image")
@@ -102,7 +102,7 @@ def test_only_what_is_ours_is_saved(model, tmp_path):
 
 
 def test_a_video_passes_through_the_latents(model):
-    shaken(model)
+    shaken(model, parts=("control", "temporal"))
     outpainter = Outpainter([model])
     planes, reference, _ = clip(4)
     state = outpainter.init_state(0, [reference])

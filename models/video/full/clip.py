@@ -16,9 +16,10 @@ from models.video.full.spec import Window
 from models.video.full.upscale import augmented
 
 Clip = Float[Tensor, "batch frames channels height width"]
+Given = Float[Tensor, "batch given channels height width"]
 
 
-def draw_clip(model: VideoModel, told: Features, untold: Features, given: Clip, noise: Noise) -> Clip:
+def draw_clip(model: VideoModel, told: Features, untold: Features, given: Given, noise: Noise) -> Clip:
     """Draw a clip of the base model. What is given begins it; there may be none.
 
     Args:
@@ -32,7 +33,12 @@ def draw_clip(model: VideoModel, told: Features, untold: Features, given: Clip, 
 
 
 def sharpen_clip(
-    model: VideoModel, low: Clip, told: Features, untold: Features, given: Clip, noise: Noise
+    model: VideoModel,
+    low: Float[Tensor, "batch frames 3 _ _"],
+    told: Features,
+    untold: Features,
+    given: Given,
+    noise: Noise,
 ) -> Clip:
     """Draw the larger clip of a smaller one; the rest is as in `draw_clip`."""
     sampling = model.spec.sampling
@@ -42,7 +48,7 @@ def sharpen_clip(
     return _draw(model, cond, replace(cond, features=_repeated(untold, told)), given, noise)
 
 
-def _draw(model: VideoModel, cond: Cond, without: Cond, given: Clip, noise: Noise) -> Clip:
+def _draw(model: VideoModel, cond: Cond, without: Cond, given: Given, noise: Noise) -> Clip:
     spec = model.spec
     denoise = denoiser(model.net, spec.schedule, spec.prediction, clip=not spec.latent)
     denoise = guided(denoise, without, spec.sampling.guidance)
@@ -52,7 +58,7 @@ def _draw(model: VideoModel, cond: Cond, without: Cond, given: Clip, noise: Nois
 
 
 def held(
-    denoise: Denoise[Cond], given: Clip, schedule: Schedule, window: Window, noise: Clip
+    denoise: Denoise[Cond], given: Given, schedule: Schedule, window: Window, noise: Given
 ) -> Denoise[Cond]:
     """Hold the first frames of a clip to those that are given, at every step.
 

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from models.video.full.temporal import TemporalConv
 
-Pictures = Float[Tensor, "pictures channels height width"]
+Pictures = Float[Tensor, "pictures _ _ _"]
+"""Pictures or their features; channels and size change on the way."""
 Level = Float[Tensor, "pictures level"]
 
 

@@ -17,7 +17,7 @@ from models.video.full.clip import draw_clip, sharpen_clip
 from models.video.full.control import Features
 from models.video.full.samplers import Noise
 
-Video = Float[Tensor, "batch frames 3 side side"]
+Video = Float[Tensor, "batch made 3 height width"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class WindowState:
     """Everything one video remembers. Tuples have an entry for each model of the cascade, the base first."""
 
     seed: int
-    reference: tuple[Float[Tensor, "batch 3 side side"], ...]
+    reference: tuple[Float[Tensor, "batch 3 _ _"], ...]
     """In -1..1, at each model's size."""
-    given: tuple[Float[Tensor, "batch given channels height width"], ...]
+    given: tuple[Float[Tensor, "batch given _ _ _"], ...]
     """The last frames made, as each network knows them; NaN before the first window."""
     waiting: tuple[Features, ...] = ()
     """What the controls say of frames that no window has left behind yet; none before the first frame."""
@@ -61,7 +61,7 @@ class Outpainter:
         """Side of the pictures in pixels."""
         return self.cascade[-1].spec.side
 
-    def init_state(self, seed: int, reference: Sequence[Float[Tensor, "batch 3 side side"]]) -> WindowState:
+    def init_state(self, seed: int, reference: Sequence[Float[Tensor, "batch 3 _ _"]]) -> WindowState:
         """Begin a video.
 
         Args:
@@ -77,7 +77,7 @@ class Outpainter:
 
     @torch.no_grad()
     def push(
-        self, planes: Sequence[Float[Tensor, "batch frames channels side side"]], state: WindowState
+        self, planes: Sequence[Float[Tensor, "batch frames _ _ _"]], state: WindowState
     ) -> tuple[Video, WindowState]:
         """Take the controls of some frames, at each model's size; return the frames that are done by them."""
         told = tuple(
