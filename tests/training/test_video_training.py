@@ -12,9 +12,11 @@ pytest.importorskip("accelerate")
 from models.strict import check_settings, read_settings  # noqa: E402  (after what may be missing)
 from models.video.full.build import VideoModel  # noqa: E402
 from models.video.full.net import part_of  # noqa: E402
+from models.video.full.samplers import ddim  # noqa: E402
 from models.video.full.schedule import Cosine  # noqa: E402
 from models.video.planes import Planes  # noqa: E402
 from tests.video.networks import random_model  # noqa: E402
+from training.common.loop import pace  # noqa: E402
 from training.video.clips import ShapeClips  # noqa: E402
 from training.video.full.ablation import Ablation, ablate  # noqa: E402
 from training.video.full.batch import batches, withheld  # noqa: E402
@@ -46,7 +48,7 @@ def run_of(**changes):
         },
         "stages": [
             {"stage": "image", "steps": 25, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 5},
-            {"stage": "control", "steps": 40, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 5},
+            {"stage": "control", "steps": 35, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 5},
             {"stage": "temporal", "steps": 5, "batch": 4, "frames": 2, "learning_rate": 1e-3},
         ],
         "drop": {"all": 0.0}, "data": "shapes", "ema": 0.9, "precision": "no", "report_every": 10,
@@ -66,10 +68,10 @@ def test_every_stage_learns(trained):
     done, out = trained
     scalars = [json.loads(line) for line in (out / "scalars.jsonl").read_text().splitlines()]
     held_out = [[line["held_out"] for line in scalars if line.get("stage") == n] for n in range(3)]
-    assert held_out[0][-1] < 0.8 * held_out[0][0]
-    assert held_out[1][-1] < 0.85 * held_out[1][0]
+    assert held_out[0][-1] < 0.7 * held_out[0][0]
+    assert held_out[1][-1] < 0.9 * held_out[1][0]
     assert done.last_loss < done.first_loss
-    assert (done.steps, scalars[-1]["step"]) == (70, 70)
+    assert (done.steps, scalars[-1]["step"]) == (65, 65)
     assert (out / "samples.png").stat().st_size > 1000
 
 
@@ -107,7 +109,7 @@ def test_only_the_stage_in_turn_changes_weights(tmp_path):
 
 
 def test_a_run_that_was_broken_off_ends_as_if_it_had_not_been(tmp_path):
-    run = shortened(run_of(save_every=4, report_every=1), 5)
+    run = shortened(run_of(save_every=4, report_every=3), 5)
     whole = Trainer(run, None, tmp_path / "whole")
     whole.train()
     broken = Watched(run, None, tmp_path / "broken")
@@ -167,10 +169,10 @@ def test_what_is_withheld_is_gone():
 
 
 def test_distillation_pours_a_way_of_many_steps_into_one():
-    """The teacher is exact for normal pixels: its way from ε leads to mean + deviation · ε, in one jump too."""
-    mean, deviation, schedule = 0.4, 0.5, Cosine()
+    """The teacher is exact for normal pixels, and its way from ε leads to mean + deviation · ε."""
+    mean, deviation, schedule, teacher_steps = 0.4, 0.5, Cosine(), 8
 
-    def teacher(x, t):
+    def teacher(x, t, cond=None):
         alpha, sigma = (part[..., None, None, None] for part in schedule.alpha_sigma(t))
         return mean + deviation**2 * alpha / (alpha**2 * deviation**2 + sigma**2) * (x - alpha * mean)
 
@@ -182,26 +184,24 @@ def test_distillation_pours_a_way_of_many_steps_into_one():
         return gain * x + offset
 
     random = torch.Generator().manual_seed(0)
+    parts = {"schedule": schedule, "teacher_steps": teacher_steps, "random": random}
     for steps in (2, 1):
-        optimiser = torch.optim.Adam(net.parameters(), 1e-2)
-        for _ in range(300):
-            x0 = mean + deviation * torch.randn(64, 1, 1, 2, 2, generator=random)
-            loss = consistency_loss(
-                teacher, student, x0, schedule=schedule, student_steps=steps, teacher_steps=16, random=random
-            )
+        optimiser = torch.optim.Adam(net.parameters())
+        for step in range(300):
+            optimiser.param_groups[0]["lr"] = 0.02 * pace(step, 300, 1)
+            x0 = mean + deviation * torch.randn(64, 1, 1, 8, 8, generator=random)
+            loss = consistency_loss(teacher, student, x0, student_steps=steps, **parts)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    noise = torch.randn(4000, 1, 1, 1, 1, generator=random)
-    drawn = student(noise, torch.ones(4000, 1))
-    assert float(drawn.mean()) == pytest.approx(mean, abs=0.08)
-    assert float(drawn.std()) == pytest.approx(deviation, rel=0.15), (
-        "a regressor would draw nothing but the mean"
-    )
+    noise = torch.randn(1, 1, 1, 100, 100, generator=random)
+    drawn = student(noise, torch.ones(1, 1)).detach()
+    solved = ddim(teacher, None, lambda _: noise, schedule, teacher_steps)
+    # A regressor would draw nothing but the mean.
+    assert float(solved.std()) > 0.35
+    torch.testing.assert_close(drawn, solved, atol=0.1, rtol=0)
     with pytest.raises(ValueError, match="no multiple"):
-        consistency_loss(
-            teacher, student, x0, schedule=schedule, student_steps=3, teacher_steps=16, random=random
-        )
+        consistency_loss(teacher, student, x0, student_steps=3, **parts)
 
 
 def test_students_take_the_steps_they_were_made_for(trained, tmp_path):

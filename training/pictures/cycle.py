@@ -60,7 +60,11 @@ def pseudo_avatar(warp: WarpPicture, pose: Pose) -> Avatar:
     picture, mask = warp.draw(posed)
     fit = replace(photo.fit, expression=pose.expression, rotations=pose.rotations)
     return replace(
-        photo, reference=picture, mask=np.ascontiguousarray(mask), fit=fit, marks=_moved_marks(reference, posed, pose)
+        photo,
+        reference=picture,
+        mask=np.ascontiguousarray(mask),
+        fit=fit,
+        marks=_moved_marks(reference, posed, pose),
     )
 
 
@@ -83,7 +87,9 @@ def _moved_marks(reference: Reference, posed: Posed, pose: Pose) -> np.ndarray:
         rest = model.rest(fit.shape, expression).astype(np.float32)
         return reference.project(reference.identity.carry(rest, RIG_INDEX["head"], rotations))[0]
 
-    marks = reference.avatar.marks + seen(pose.expression, posed.rotations) - seen(fit.expression, fit.rotations)
+    marks = (
+        reference.avatar.marks + seen(pose.expression, posed.rotations) - seen(fit.expression, fit.rotations)
+    )
     for region in (Region.EYE_RIGHT, Region.EYE_LEFT):
         iris = np.s_[IRIS[region] : IRIS[region] + IRIS_MARKS]
         ball = np.unique(reference.body.triangles[reference.body.regions == region])

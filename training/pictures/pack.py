@@ -53,7 +53,9 @@ def pack(photos: Path, out: Path, rounds: int, held_out: int, seed: int, workers
     """
     paths = sorted(path for path in photos.iterdir() if path.suffix.lower() in KINDS)
     if not 0 <= held_out < len(paths):
-        raise ValueError(f"{photos} holds {len(paths)} photos ({', '.join(KINDS)}); {held_out} are to be held out")
+        raise ValueError(
+            f"{photos} holds {len(paths)} photos ({', '.join(KINDS)}); {held_out} are to be held out"
+        )
     for part in (TRAIN, HELD_OUT, AVATARS):
         (out / part).mkdir(parents=True, exist_ok=True)
     starts = range(0, rounds, AT_ONCE)

@@ -54,7 +54,11 @@ def other_pose(fit: BodyFit, rng: np.random.Generator) -> Pose:
     expression[_MOUTH] *= rng.choice([0.0, 0.0, 0.4, 1.0])
     expression[_BROWS] *= rng.uniform(0, 1)
     _add(expression, SHAPES[rng.integers(len(SHAPES))], rng)
-    _add(expression, {name: (0.0, 0.5) for name in rng.choice(["browDown", "browInnerUp", "browOuterUp"], 1)}, rng)
+    _add(
+        expression,
+        {name: (0.0, 0.5) for name in rng.choice(["browDown", "browInnerUp", "browOuterUp"], 1)},
+        rng,
+    )
     if rng.random() < 0.15:
         _add(expression, {"eyeBlink": (0.1, 1.0)}, rng)
     elif rng.random() < 0.4:
@@ -63,9 +67,7 @@ def other_pose(fit: BodyFit, rng: np.random.Generator) -> Pose:
     return Pose(np.clip(expression, 0, 1.3), _turn(fit.rotations, rng, 1.0))
 
 
-def near_pose(
-    fit: BodyFit, away: Pose, share: float, opening: float, drop: float
-) -> Pose:
+def near_pose(fit: BodyFit, away: Pose, share: float, opening: float, drop: float) -> Pose:
     """Return a pose near the photo's, which the warp draws almost as well as a camera would.
 
     Args:

@@ -113,6 +113,8 @@ class Trainer:
             learner.resume(self._resumed)
         held_out = self._held_out(stage)
         first = last = self.held_out_loss(held_out, stage)
+        if not done:
+            self._report({"step": self.step, "stage": number, "held_out": first})
         source = self._batches(stage, done)
         for past in shown_steps(done, stage.steps, stage.stage):
             loss = learner.advance(next(source), self.step)
