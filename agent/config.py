@@ -23,6 +23,7 @@ from agent.local_mind import LocalMindConfig
 from agent.motion import MotionConfig
 from agent.openai_mind import OpenAIMindConfig
 from agent.persona import PersonaConfig
+from agent.picture import PictureConfig
 from agent.piper_voice import PiperConfig
 from agent.turn_end import TurnEndConfig
 from agent.turns import ConversationConfig
@@ -84,6 +85,7 @@ class Config(BaseModel):
     room: RoomConfig = RoomConfig()
     session: SessionConfig = SessionConfig()
     motion: MotionConfig = MotionConfig()
+    picture: PictureConfig = PictureConfig()
     admission: AdmissionConfig = AdmissionConfig()
     vad: VadConfig = VadConfig()
     hearing: HearingConfig = HearingConfig()

@@ -156,6 +156,21 @@ def _mind(config: "Config") -> Iterator[Finding]:
     yield _judge("remote mind", fine, detail, "set VISAVIS_LLM_BASE_URL, or use --mind URL", Status.MISSING)
 
 
+def _picture(config: "Config") -> Iterator[Finding]:
+    """Tell what will draw: the learned picture's runtime, or the warp alone."""
+    from models.video.runtime import RuntimeMissingError, find_runtime
+
+    if config.picture.kind == "warp":
+        yield Finding("picture", Status.OK, "the warp alone, as set")
+        return
+    try:
+        name, _ = find_runtime(config.picture.runtime)
+    except RuntimeMissingError as missing:
+        yield Finding("picture", Status.NOTE, str(missing), "pip install openvino")
+    else:
+        yield Finding("picture", Status.OK, f"learned, in {name}, steps: {config.picture.steps}")
+
+
 def _accelerator(_: "Config") -> Iterator[Finding]:
     if find_spec("torch") is None:
         yield Finding("gpu", Status.OK, "not looked for without torch; everything runs on the CPU")
@@ -206,6 +221,7 @@ _CHECKS: Final[Mapping[str, Callable[["Config"], Iterator[Finding]]]] = MappingP
         "models": _models,
         "voice": _voice,
         "mind": _mind,
+        "picture": _picture,
         "accelerator": _accelerator,
         "room": _room,
         "tests": _tests,

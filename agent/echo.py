@@ -18,8 +18,8 @@ from jaxtyping import Float32
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.vad import WINDOW, SpeechScorer, Window
 from models.motion.stage import SPEECH_RATE_HZ
+from models.speech.scorer import WINDOW, SpeechScorer, Window
 
 HOP: Final = WINDOW // 2
 """Samples from one frame to the next; a frame is as long as a window of the detector."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from agent.config import Config
 from agent.motion import open_motion
-from agent.pictures import PictureOf, Portraits, warped_portrait
+from agent.picture import PictureOf, picture_maker
+from agent.pictures import Portraits
 from engine.admission import Admission, AdmissionRefusedError
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
@@ -35,18 +36,20 @@ class FaceModels:
     motion: MotionStage[Any]
 
     @classmethod
-    def load(cls, config: Config, picture_of: PictureOf = warped_portrait) -> Self:
+    def load(cls, config: Config, picture_of: PictureOf | None = None) -> Self:
         """Load the motion; portraits follow when they are asked for.
 
         Args:
             config: all settings.
-            picture_of: loads one avatar.
+            picture_of: loads one avatar; what the settings say when left out.
 
         Raises:
             ValueError: the weights are none of this version.
             OSError: there is no such file.
         """
-        portraits = Portraits(avatars_root(), config.picture_size, picture_of)
+        portraits = Portraits(
+            avatars_root(), config.picture_size, picture_of or picture_maker(config.picture)
+        )
         return cls(portraits, open_motion(config.motion, config.session.lookahead_ms))
 
 

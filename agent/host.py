@@ -18,7 +18,7 @@ from agent.mind import Message
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.persona import opening
-from agent.pictures import PictureOf, warped_portrait
+from agent.picture import PictureOf
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.turn_end import turn_end
@@ -34,7 +34,7 @@ Report = Callable[[str, float], None]
 class ConversationHost:
     """A `streaming.contract.Host`. Make it with `await ConversationHost.open(config)`."""
 
-    def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf = warped_portrait) -> None:
+    def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf | None = None) -> None:
         self._config = config
         self._faculties = faculties
         self._faces = Faces(config, FaceModels.load(config, picture_of))

@@ -4,11 +4,12 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Final
 
 from agent.mailbox import Mailbox
+from agent.picture import PictureOf
 from models.picture import PictureStage
 from streaming.contract import AvatarCard, AvatarRejectedError, Progress
 
@@ -18,32 +19,6 @@ KEPT: Final = 4
 """Loaded portraits that are kept; each holds some tens of megabytes."""
 STEPS_LIMIT: Final = 64
 """Steps of progress that may wait; making an avatar has far fewer."""
-
-PictureOf = Callable[[Path, int], PictureStage[Any]]
-
-
-def warped_portrait(folder: Path, size: int) -> PictureStage[Any]:
-    """Load an avatar's folder as a picture stage of `size` pixels. Raises `AvatarNotFoundError`."""
-    from models.avatar import load_avatar
-    from models.warp import WarpPicture
-
-    return WarpPicture(load_avatar(folder), size=size)
-
-
-def full_portrait(weights: Sequence[Path]) -> PictureOf:
-    """Return what loads avatars for the full video model, which needs torch (docs/video-full.md).
-
-    Args:
-        weights: files of `visavis train video`, the base model first.
-    """
-
-    def load(folder: Path, size: int) -> PictureStage[Any]:
-        from models.avatar import load_avatar
-        from models.video.full.stage import FullPicture
-
-        return FullPicture.load(load_avatar(folder), weights, size)
-
-    return load
 
 
 class Portraits:
@@ -55,7 +30,7 @@ class Portraits:
         picture_of: loads one avatar.
     """
 
-    def __init__(self, root: Path, size: int, picture_of: PictureOf = warped_portrait) -> None:
+    def __init__(self, root: Path, size: int, picture_of: PictureOf) -> None:
         self._root = root
         self._size = size
         self._picture_of = picture_of

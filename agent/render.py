@@ -16,7 +16,8 @@ from agent.asr import Asr, WhisperAsr
 from agent.config import Config
 from agent.motion import open_motion
 from agent.performer import spoken
-from agent.pictures import Portraits, full_portrait, warped_portrait
+from agent.picture import full_picture_maker, picture_maker
+from agent.pictures import Portraits
 from agent.piper_voice import PiperVoice
 from agent.tags import ScriptReader
 from agent.voice import Voice
@@ -44,7 +45,9 @@ async def render_text(
     full: Sequence[Path] = (),
     progress: Progress = lambda stage, fraction: None,
 ) -> Rendered:
-    """Have `config.avatar` say `text`, and write it to the mp4 file `out`; `full` names weights of it.
+    """Have `config.avatar` say `text`, and write it to the mp4 file `out`.
+
+    With weights in `full`, the full video model draws it.
 
     Raises:
         RenderError: when nothing of the text can be spoken.
@@ -147,7 +150,7 @@ async def _draw(
     """Draw one utterance."""
     from models.portrait.create import DEFAULT_NAME
 
-    picture_of = full_portrait(full) if full else warped_portrait
+    picture_of = full_picture_maker(full) if full else picture_maker(config.picture)
     portraits = Portraits(avatars_root(), config.picture_size, picture_of)
     if config.avatar == DEFAULT_NAME:
         await portraits.make_default(progress)

@@ -1,19 +1,19 @@
-"""What a receiver gets: when lips and sound of each answer begin in the media that came over WebRTC.
+"""What a receiver gets: how lips lie against the sound in the media that came over WebRTC.
 
-A client of aiortc joins a room over the loopback, types, and keeps what it receives, small and grey. The same
-is kept of the packets that went into the room. Times are the sender's, which its reports tell for either
-stream: by them a browser plays sound and picture together.
+A client of aiortc joins a room over the loopback, types, and keeps what it receives. The same is kept of the
+packets that went into the room. Times are the sender's, which its reports tell for either stream: by them a
+browser plays sound and picture together.
 
-    lips_after_sound_ms   onset of lips less onset of sound of each answer, in what was received
+    lips_late_ms          by how much lips of each answer follow its sound, as received (`benchmarks.lips`)
+    lips_late_begin_ms    the same in the first 0.8 s of each answer
     av_offset_ms          by how much pictures came later than their sound: each received picture is found
                           among those that were sent, its sound likewise; the median of each answer
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
@@ -23,6 +23,8 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtcpSrPacket
 
 from agent.host import ConversationHost
+from benchmarks.lips import Lag, lips_lag, mouth_of
+from benchmarks.media import Media
 from engine.packets import MEDIA_RATE_HZ, AVPacket
 from models.motion.frame import FPS
 from streaming.config import RoomConfig
@@ -30,70 +32,10 @@ from streaming.contract import Partner
 from streaming.server import room_server, served_port
 
 TEXTS: Final = ("My mother makes pancakes.", "Maybe we should meet by the bay.", "Both bought more paper.")
-SMALL: Final = 128
-"""Side of the pictures that are kept."""
-STEP_S: Final = 0.01
-LOUD: Final = 0.01
-"""Root mean square of 10 ms from which they are heard."""
-STIRRING: Final = 6.0
-"""Lips move when they stir so many times as much as at rest."""
 MATCHED_S: Final = 1.5
 """Pictures of an answer that are looked for among the sent ones."""
 SEARCHED_S: Final = 0.5
 """So much earlier or later than its sound."""
-
-
-@dataclass(slots=True)
-class Media:
-    """Pictures and sound with their times in seconds."""
-
-    picture_s: list[float] = field(default_factory=list)
-    pictures: list[np.ndarray] = field(default_factory=list)
-    sound_s: list[float] = field(default_factory=list)
-    """Time of each 10 ms."""
-    loudness: list[float] = field(default_factory=list)
-
-    def add_picture(self, at_s: float, grey: np.ndarray) -> None:
-        """Keep a picture, small."""
-        step = max(1, grey.shape[0] // SMALL)
-        self.picture_s.append(at_s)
-        self.pictures.append(grey[: SMALL * step : step, : SMALL * step : step].astype(np.float32))
-
-    def add_sound(self, at_s: float, pcm: np.ndarray, rate_hz: int) -> None:
-        """Keep the loudness of samples in -1..1."""
-        size = round(rate_hz * STEP_S)
-        for index, part in enumerate(pcm[: len(pcm) // size * size].reshape(-1, size)):
-            self.sound_s.append(at_s + index * STEP_S)
-            self.loudness.append(float(np.sqrt(np.mean(part**2))))
-
-    def shift(self, picture_s: float, sound_s: float) -> None:
-        """Count both from another zero."""
-        self.picture_s = [at_s + picture_s for at_s in self.picture_s]
-        self.sound_s = [at_s + sound_s for at_s in self.sound_s]
-
-    def onsets_s(self) -> list[float]:
-        """Return when sound begins after at least half a second of silence."""
-        loud = [at_s for at_s, level in zip(self.sound_s, self.loudness, strict=True) if level > LOUD]
-        return [now for before, now in zip([-1.0, *loud], loud, strict=False) if now - before > 0.5]
-
-    def lips_after_sound_s(self) -> list[float]:
-        """Return for each onset of sound how much later the lips begin to move; NaN where they do not."""
-        times, stir = np.array(self.picture_s[1:]), self._stir()
-        offsets = []
-        for onset_s in self.onsets_s():
-            near = (times > onset_s - 0.15) & (times < onset_s + 0.6)
-            moving = times[near & (stir > STIRRING * np.percentile(stir, 25))]
-            offsets.append(float(moving[0] - onset_s) if len(moving) else float("nan"))
-        return offsets
-
-    def _stir(self) -> np.ndarray:
-        """Return how much the mouth changes from picture to picture; it is what moves with sound alone."""
-        changes = np.abs(np.diff(np.stack(self.pictures), axis=0))
-        around = np.convolve(self.loudness, np.ones(30) / 30, "same")
-        level = np.interp(self.picture_s[1:], self.sound_s, around)
-        contrast = changes[level > LOUD].mean(axis=0) - 2 * changes[level < LOUD / 10].mean(axis=0)
-        mouth = contrast >= np.quantile(contrast, 0.98)
-        return changes[:, mouth].mean(axis=1)
 
 
 class SenderClock:
@@ -116,9 +58,10 @@ class SenderClock:
         await self._pass_on(packet)
 
     def zero_s(self) -> float:
-        """Return the sender's time of what was received first; a report that was delayed counts for less."""
+        """Return the sender's time of what was received first, as most reports have it."""
         first = self._receiver._RTCRtpReceiver__timestamp_mapper._origin
-        return min(ntp_s - _signed(rtp - first) / self._rate_hz for ntp_s, rtp in self._reports)
+        zeros_s = [ntp_s - _signed(rtp - first) / self._rate_hz for ntp_s, rtp in self._reports]
+        return float(np.median(zeros_s))
 
 
 def _signed(difference: int) -> int:
@@ -140,7 +83,7 @@ class Tapped:
         async for packet in self._partner.packets():
             at_s = packet.pts_samples / MEDIA_RATE_HZ
             self._sent.add_picture(at_s, packet.picture.mean(axis=2))
-            self._sent.add_sound(at_s, packet.pcm / 32768, MEDIA_RATE_HZ)
+            self._sent.add_sound(at_s, packet.pcm, MEDIA_RATE_HZ)
             yield packet
 
 
@@ -168,12 +111,13 @@ async def keep(track: MediaStreamTrack, media: Media) -> None:
                 media.add_picture(at_s, frame.to_ndarray(format="gray"))
             else:
                 left = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
-                media.add_sound(at_s, left / 32768, frame.sample_rate)
+                media.add_sound(at_s, left, frame.sample_rate)
 
 
-async def received(host: ConversationHost, turns: int) -> dict[str, Any]:
-    """Type so many turns into a room, and return the figures of what came back."""
-    sent, got, events = Media(), Media(), list[dict[str, Any]]()
+async def received(host: ConversationHost, avatar: str, turns: int) -> dict[str, Any]:
+    """Type so many turns into a room, and return the figures of what came back from its avatar."""
+    region = mouth_of(avatar)
+    sent, got, events = Media(region), Media(region), list[dict[str, Any]]()
     server = room_server(TappedHost(host, sent), RoomConfig(port=0))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  (uvicorn announces its start by this flag alone)
@@ -218,7 +162,11 @@ async def _type(
 
 
 def _answered(events: list[dict[str, Any]]) -> int:
-    return sum(event["kind"] == "caption" and event["who"] == "avatar" and event["final"] for event in events)
+    return sum(map(_is_answer, events))
+
+
+def _is_answer(event: dict[str, Any]) -> bool:
+    return bool(event["kind"] == "caption" and event["who"] == "avatar" and event["final"])
 
 
 async def _until(condition: Any) -> None:
@@ -229,11 +177,11 @@ async def _until(condition: Any) -> None:
 
 def sound_delay_s(sent: Media, got: Media) -> float:
     """Return by how much the received sound's times exceed those of the same sound when it was sent."""
-    one, other = np.array(sent.loudness), np.array(got.loudness)
+    (sent_s, one), (got_s, other) = sent.loudness(), got.loudness()
     size = len(one) + len(other)
     alike = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(one, size)), size)
     lag = int(np.argmax(alike))
-    return (lag if lag < len(other) else lag - size) * STEP_S + got.sound_s[0] - sent.sound_s[0]
+    return (lag if lag < len(other) else lag - size) * Media.STEP_S + got_s[0] - sent_s[0]
 
 
 def picture_offsets_s(sent: Media, got: Media) -> list[float]:
@@ -241,11 +189,11 @@ def picture_offsets_s(sent: Media, got: Media) -> list[float]:
     delay_s = sound_delay_s(sent, got)
     sent_s, originals = np.array(sent.picture_s), np.stack(sent.pictures)
     offsets = []
-    for onset_s in got.onsets_s():
+    for onset_s, _ in got.stretches_s():
         late_s = []
         for at_s, picture in zip(got.picture_s, got.pictures, strict=True):
-            if onset_s < at_s < onset_s + MATCHED_S:
-                near = np.flatnonzero(np.abs(sent_s - (at_s - delay_s)) < SEARCHED_S)
+            near = np.flatnonzero(np.abs(sent_s - (at_s - delay_s)) < SEARCHED_S)
+            if onset_s < at_s < onset_s + MATCHED_S and len(near):
                 likeness = np.abs(originals[near] - picture).mean(axis=(1, 2))
                 late_s.append(at_s - delay_s - sent_s[near[int(np.argmin(likeness))]])
         if late_s:
@@ -253,21 +201,34 @@ def picture_offsets_s(sent: Media, got: Media) -> list[float]:
     return offsets
 
 
+def lags(media: Media, texts: Sequence[str]) -> list[Lag]:
+    """Return how late the lips of each answer are; none when not each text was heard as one answer."""
+    stretches = media.stretches_s()
+    if len(stretches) != len(texts):
+        return []
+    openings = [media.opening(text, *stretch) for text, stretch in zip(texts, stretches, strict=True)]
+    mouths, picture_s = np.stack(media.mouths), np.array(media.picture_s)
+    return [lips_lag(mouths, picture_s, [opening]) for opening in openings]
+
+
 def figures(sent: Media, got: Media, events: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the median over the answers and the worst of them, and how long the sender took."""
     offsets = picture_offsets_s(sent, got)
+    answers = lags(got, [event["text"] for event in events if _is_answer(event)])
     stages = {event["turn"]: event["stages_ms"] for event in events if event["kind"] == "latency"}
     waits = [s["webrtc_first"] - s["audible"] for s in stages.values() if "webrtc_first" in s]
     return {
         "av_offset_ms": _quantiles([1000 * value for value in offsets]),
-        "lips_after_sound_ms": _quantiles([1000 * v for v in got.lips_after_sound_s() if np.isfinite(v)]),
+        "lips_late_ms": _quantiles([lag.all_ms for lag in answers]),
+        "lips_late_begin_ms": _quantiles([lag.begin_ms for lag in answers]),
+        "lips_agreement": round(min((lag.agreement for lag in answers), default=0.0), 2),
         "webrtc_first_after_audible_ms": _quantiles(waits),
-        "answers": len(offsets),
+        "answers": len(answers),
         "received_fps": round(len(got.pictures) / max(1 / FPS, got.picture_s[-1] - got.picture_s[0]), 1),
     }
 
 
-def _quantiles(values: list[float]) -> dict[str, float]:
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     return {"p50": round(float(np.median(values)), 1), "worst": round(float(max(values, key=abs)), 1)}

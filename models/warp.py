@@ -74,7 +74,7 @@ class WarpPicture:
         return picture, state
 
     def draw(self, posed: Posed) -> tuple[UInt8[np.ndarray, "side side 3"], UInt8[np.ndarray, "side side"]]:
-        """Return the portrait of a posed body, as large as the photo, and how much of each pixel is person."""
+        """Return the portrait of a posed body, as large as the photo, and where the person is, 0..255."""
         reference = self._reference
         side = reference.avatar.side
         small = self._sheet.source(reference, posed, side // COARSER)

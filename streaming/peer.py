@@ -6,6 +6,7 @@ from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
 from streaming.channel import EventChannel
+from streaming.clock import OPUS_RATE_HZ, PICTURE_RATE_HZ
 from streaming.config import RoomConfig
 from streaming.encoders import VoiceEncoder, install_encoder
 from streaming.media import Codec, Pictures
@@ -19,6 +20,7 @@ from streaming.negotiation import (
     preferred_codecs,
     trickle,
 )
+from streaming.report_times import MediaEpoch, report_media_time
 from streaming.tracks import SoundTrack
 
 __all__ = ["OfferError", "Peer"]
@@ -113,9 +115,12 @@ class Peer:
             transceiver.setCodecPreferences(preferred_codecs(transceiver.kind, self._config.video_codec))
 
     def _install_encoders(self) -> None:
+        epoch = MediaEpoch()
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
                 install_encoder(transceiver.sender, VoiceEncoder(self._config.audio_kbps))
+                report_media_time(transceiver.sender, OPUS_RATE_HZ, epoch)
                 continue
             codec: Codec = "H264" if transceiver._codecs[0].name == "H264" else "VP8"
             self._pictures.install(transceiver.sender, codec)
+            report_media_time(transceiver.sender, PICTURE_RATE_HZ, epoch)

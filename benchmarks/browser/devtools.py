@@ -38,10 +38,13 @@ class DevTools:
     async def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command and return its result. Raises `DevToolsError`."""
         number = next(self._numbers)
-        self._waiting[number] = asyncio.get_running_loop().create_future()
-        await self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        answer = await self._waiting[number]
-        del self._waiting[number]
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+            answer = await waiting
+        finally:
+            # An answer may come when nobody waits for it any more.
+            del self._waiting[number]
         if "error" in answer:
             msg = f"{method}: {answer['error']['message']}"
             raise DevToolsError(msg)
@@ -56,9 +59,14 @@ class DevTools:
         async for text in self._socket:
             message = json.loads(text)
             if "id" in message:
-                self._waiting[message["id"]].set_result(message)
+                self._answered(message)
             for listener in self._listeners.get(message.get("method", ""), []):
                 listener(message["params"])
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(DevToolsError("the browser is gone"))
+
+    def _answered(self, message: dict[str, Any]) -> None:
+        waiting = self._waiting.get(message["id"])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)

@@ -77,9 +77,7 @@ class Reference:
         return project(vertices, fit.translation, fit.focal_px, self.avatar.side)
 
 
-def open_reference(
-    avatar: Avatar, residual: Float32[np.ndarray, "vertices 2"] | None = None
-) -> Reference:
+def open_reference(avatar: Avatar, residual: Float32[np.ndarray, "vertices 2"] | None = None) -> Reference:
     """Pose the body as in the photo, close the landmark residual, and rasterise.
 
     Args:

@@ -38,7 +38,9 @@ class Window:
         corner = np.array([self.left, self.top], np.float32)
         return (points - corner) * np.float32(side / self.span)
 
-    def look(self, picture: UInt8[np.ndarray, "rows columns 3"], side: int) -> UInt8[np.ndarray, "side side 3"]:
+    def look(
+        self, picture: UInt8[np.ndarray, "rows columns 3"], side: int
+    ) -> UInt8[np.ndarray, "side side 3"]:
         """Return what the window shows of a picture, with `side` pixels."""
         shrinks = side <= self.span
         return cv2.resize(

@@ -17,8 +17,9 @@ from agent.mind import Message, Mind
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.realtime.route import RealtimeRoute
-from agent.vad import LoudnessScorer, VadConfig
+from agent.vad import VadConfig
 from agent.voice import ToneVoice, Voice
+from models.speech.scorer import LoudnessScorer
 from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
 from tests.streaming.rooms import TIMEOUT_S, Room, open_room

@@ -17,7 +17,7 @@ from agent.mind import Message, ScriptedMind
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.turns import ConversationConfig
-from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
+from agent.vad import SpeechDetector, VadConfig
 from agent.voice import ToneVoice
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
@@ -25,6 +25,7 @@ from engine.config import SessionConfig
 from engine.session import Session
 from models.motion.look import Look
 from models.picture import BoxPicture
+from models.speech.scorer import LoudnessScorer
 from streaming.contract import Caption, Guest, Notice, RoomEvent, RoomFullError, StateChange, Talking
 from tests.agent.room import APOLOGY, RATE, plain_turns
 from tests.engine.helpers import RecordingMotion

@@ -25,6 +25,7 @@ import soxr
 
 from agent.piper_voice import PiperConfig, PiperVoice
 from benchmarks.browser.chromium import Chromium, Page
+from benchmarks.lips import MARKS, region_around
 from models.avatar import load_avatar
 from tests.browser.perception import Sound
 
@@ -36,8 +37,6 @@ MICROPHONE_HZ = 48_000
 QUIET_BEFORE_S = 3.0
 PATIENCE_S = 60.0
 REST_S = 1.0
-LIPS = (61, 291, 0, 17)
-"""Landmarks of the mouth: its corners, the top and the bottom of the outer lips."""
 BROW = (107, 336, 9, 8)
 """Landmarks between the eyebrows: they move with the head, and do not speak."""
 ROOT = Path(__file__).parents[2]
@@ -163,22 +162,16 @@ async def enter(browser: Chromium, link: str, folder: Path) -> Page:
     """Open the page, join with the microphone, and begin to watch."""
     avatar = load_avatar(folder / "home" / "avatars" / "eileen")
     regions = [
-        _around(avatar.marks[list(LIPS)] / avatar.side, 1.3),
-        _around(avatar.marks[list(BROW)] / avatar.side, 1.3),
+        *(region_around(avatar.marks[list(marks)] / avatar.side) for marks in (MARKS, BROW)),
+        [0, 0, 1, 1],
     ]
     page = await browser.open(link)
     await page.evaluate(TAP.read_text())
     await page.wait_for("document.body.dataset.ready")
     await page.click("#join")
     await page.wait_for("visavis.phase === 'live' && visavis.frames > 3", PATIENCE_S)
-    await page.evaluate(f"tap.start({json.dumps([*regions, [0, 0, 1, 1]])})")
+    await page.evaluate(f"tap.start({json.dumps(regions)})")
     return page
-
-
-def _around(points: np.ndarray, margin: float) -> list[float]:
-    low, high = points.min(0), points.max(0)
-    centre, size = (low + high) / 2, (high - low) * margin
-    return [float(value) for value in (*(centre - size / 2), *size)]
 
 
 async def converse(page: Page, screenshot: Path) -> None:

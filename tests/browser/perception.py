@@ -13,6 +13,7 @@ import numpy as np
 import soxr
 
 from agent.asr import AsrConfig, WhisperAsr
+from benchmarks.lips import AROUND_S, Opening, expected_opening
 from models.motion.stage import SPEECH_RATE_HZ
 
 STEP_MS = 10
@@ -89,23 +90,10 @@ def stir(patches: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], np.abs(np.diff(grey, axis=0)).mean(axis=(1, 2))])
 
 
-def lips_onset_ms(stirring: np.ndarray, frame_ms: np.ndarray, sound_ms: float) -> float:
-    """Return when the mouth begins to move, from 150 ms before the moment at which sound begins.
-
-    It moves when it stirs six times as much as at rest. NaN where it never does, and where there were less
-    than ten pictures a second. Nods may come before; lips that come much too early are noticed by `lag_ms`.
-    """
-    near = (frame_ms > sound_ms - 150) & (frame_ms < sound_ms + 1000)
-    moving = frame_ms[near & (stirring > 6 * np.percentile(stirring, 25))]
-    return float(moving[0]) if near.sum() > 11 and len(moving) else float("nan")
-
-
-def lag_ms(stirring: np.ndarray, frame_ms: np.ndarray, sound: Sound) -> float:
-    """Return by how much the mouth's stirring follows the presence of sound, where the two agree best."""
-    loud = np.convolve(sound.loud, np.ones(5) / 5, "same")
-    step_ms = sound.begin_ms + STEP_MS * np.arange(len(loud))
-
-    def agreement(lag: float) -> float:
-        return float(np.corrcoef(loud, np.interp(step_ms + lag, frame_ms, np.log1p(stirring)))[0, 1])
-
-    return max(np.arange(-500.0, 501.0, 20.0), key=agreement)
+def opening_in(text: str, sound: Sound, begin_ms: float, end_ms: float) -> Opening:
+    """Return how far lips ought to be open that say `text` in this stretch of sound."""
+    loud = sound.begin_ms + STEP_MS * np.flatnonzero(sound.loud)
+    loud = loud[(loud >= begin_ms) & (loud < end_ms)]
+    first_ms, last_ms = loud[0] - 1000 * AROUND_S, loud[-1] + 1000 * AROUND_S
+    pcm = soxr.resample(sound.between(first_ms, last_ms), sound.rate_hz, SPEECH_RATE_HZ)
+    return expected_opening(pcm.astype(np.float32), text, first_ms / 1000)

@@ -3,20 +3,24 @@
 The conversation is held once; each test looks at another side of it. Run with `-s` to see the figures.
 """
 
+import dataclasses
 import json
 import re
 
 import numpy as np
 import pytest
 
+from benchmarks.lips import lips_lag
 from tests.browser import meeting
-from tests.browser.perception import lag_ms, likeness, lips_onset_ms, stir, transcribe
+from tests.browser.perception import likeness, opening_in, stir, transcribe
 
 pytestmark = pytest.mark.browser
 
 MOUTH, BROW, WHOLE = range(3)
-LIVELIEST_MS = 120
-"""How long after sound a mouth stirs most: so in a rendered file, where the two cannot drift apart."""
+INTERRUPTED = 2
+"""Number of the answer that is cut off."""
+LATE_MS = 70
+"""Lips may be so late or early on a busy machine: a browser leaves 30 ms as they are, and a picture is 40."""
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +29,14 @@ def evidence(chromium, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def onsets_ms(evidence):
-    """When each answer began to sound."""
-    return [evidence.sound.onset_ms(answer.begin_ms, answer.end_ms) for answer in evidence.answers()]
+def lag(evidence):
+    """By how much the lips of the answers that were not interrupted are late."""
+    answers = [answer for number, answer in enumerate(evidence.answers()) if number != INTERRUPTED]
+    shown = [np.sum((evidence.frame_ms > a.begin_ms) & (evidence.frame_ms < a.end_ms)) for a in answers]
+    if sum(shown) < 10 * sum(answer.end_ms - answer.begin_ms for answer in answers) / 1000:
+        pytest.skip("this machine was too busy to show ten pictures a second")
+    openings = [opening_in(a.text, evidence.sound, a.begin_ms, a.end_ms) for a in answers]
+    return lips_lag(evidence.patches[:, :, MOUTH], evidence.frame_ms / 1000, openings)
 
 
 def test_nothing_complains(evidence):
@@ -63,9 +72,9 @@ def test_what_is_heard_is_what_the_captions_say(evidence):
     written = transcribe(stretches, sound.rate_hz)
     alike = [likeness(text, answer.text) for text, answer in zip(written, answers, strict=True)]
     _report(written=written, alike=alike)
-    whole = [share for number, share in enumerate(alike) if number != 2]
+    whole = [share for number, share in enumerate(alike) if number != INTERRUPTED]
     assert min(whole) >= 0.8
-    assert alike[2] >= 0.6, "the interrupted answer: its last word may be cut"
+    assert alike[INTERRUPTED] >= 0.6, "the interrupted answer: its last word may be cut"
 
 
 def test_the_mouth_moves_while_there_is_sound(evidence):
@@ -81,25 +90,17 @@ def test_the_mouth_moves_while_there_is_sound(evidence):
     assert speaking > 1.5 * head, "the mouth itself, and not only the head"
 
 
-def test_lips_and_sound_begin_together(evidence, onsets_ms):
-    stirring = stir(evidence.patches[:, :, MOUTH])
-    offsets = [lips_onset_ms(stirring, evidence.frame_ms, onset) - onset for onset in onsets_ms]
-    _report(lips_after_sound_ms=offsets)
-    if np.isfinite(offsets).sum() < 2:
-        pytest.skip("this machine was too busy to show ten pictures a second")
-    assert abs(np.nanmedian(offsets)) <= 150
-
-
-def test_lips_follow_sound_all_the_way(evidence):
-    lag = lag_ms(stir(evidence.patches[:, :, MOUTH]), evidence.frame_ms, evidence.sound)
-    _report(lag_ms=lag)
-    assert abs(lag - LIVELIEST_MS) <= 150
+def test_lips_belong_to_their_sound_from_the_beginning(evidence, lag):
+    _report(**dataclasses.asdict(lag))
+    assert lag.agreement > 0.4, "the mouth says these words"
+    assert abs(lag.begin_ms) <= LATE_MS
+    assert abs(lag.all_ms) <= LATE_MS
 
 
 def test_it_falls_silent_when_interrupted(evidence):
-    sent_ms = evidence.sent_ms[2]
+    sent_ms = evidence.sent_ms[INTERRUPTED]
     silent_ms = evidence.sound.silent_from_ms(sent_ms, for_ms=120) - sent_ms
-    interrupted = evidence.answers()[2].text
+    interrupted = evidence.answers()[INTERRUPTED].text
     _report(silent_after_ms=silent_ms, interrupted=interrupted)
     assert evidence.sound.between(sent_ms - 300, sent_ms).std() > 0.01, "it was speaking"
     assert silent_ms < 800

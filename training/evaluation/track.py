@@ -67,23 +67,49 @@ def track_clip(path: Path) -> Track:
 
 
 def track_pictures(pictures: Iterable[UInt8[np.ndarray, "height width 3"]]) -> Track:
-    """Track the face in pictures 40 ms apart.
+    """Track the face in pictures 40 ms apart."""
+    with Tracker() as tracker:
+        for picture in pictures:
+            tracker.see(picture)
+        return tracker.track()
+
+
+class Tracker:
+    """Tracks one face, picture by picture. Not thread-safe; a context manager.
 
     Source: https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker
     """
-    import mediapipe as mp
 
-    rows = []
-    with _landmarker() as landmarker:
-        for number, picture in enumerate(pictures):
-            seen = landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, picture), FRAME_MS * number)
-            rows.append(_row(seen, picture.shape[1], picture.shape[0]))
-    points, expression, rotation = zip(*rows, strict=True) if rows else ((), (), ())
-    return Track(
-        np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
-        np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
-        np.array(rotation, np.float32).reshape(-1, 3, 3),
-    )
+    def __init__(self) -> None:
+        self._landmarker = _landmarker()
+        self._rows: list[tuple[Any, Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._landmarker.close()
+
+    def see(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Look at the next picture, RGB, 40 ms after the one before."""
+        import mediapipe as mp
+
+        image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
+        seen = self._landmarker.detect_for_video(image, FRAME_MS * len(self._rows))
+        self._rows.append(_row(seen, picture.shape[1], picture.shape[0]))
+
+    def track(self) -> Track:
+        """Return what was seen so far."""
+        points, expression, rotation = zip(*self._rows, strict=True) if self._rows else ((), (), ())
+        return Track(
+            np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
+            np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
+            np.array(rotation, np.float32).reshape(-1, 3, 3),
+        )
 
 
 def _landmarker() -> Any:

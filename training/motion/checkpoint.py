@@ -1,5 +1,6 @@
 """Weights on disk: what ships is the EMA in safetensors; what resumes a run lies in a folder beside it."""
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -34,3 +35,16 @@ def load_net(path: Path) -> MotionNet:
     net = MotionNet(shape)
     net.load_state_dict(load_file(path), strict=False)
     return net
+
+
+def ship(weights: Path, out: Path) -> str:
+    """Write trained weights as they ship, in half precision and without what only training needs.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        ValueError: The weights are no motion network of this version.
+    """
+    save_net(load_net(weights), out)
+    return hashlib.sha256(out.read_bytes()).hexdigest()

@@ -70,10 +70,10 @@ class Trainer:
         self.step = 0
         self._resume()
 
-    def train(self) -> Trained:
-        """Run to the last step, saving on the way."""
+    def train(self, until_step: int | None = None) -> Trained:
+        """Run to the last step, saving on the way; `until_step` stops early, as an interruption does."""
         first = last = self.held_out_loss()
-        for _ in shown_steps(self.step, self.run.steps):
+        for _ in shown_steps(self.step, self.run.steps if until_step is None else until_step):
             losses = self._advance(self._clips.draw(self.run.batch))
             if self.step % self.run.report_every == 0 or self.step == self.run.steps:
                 last = self.held_out_loss()
@@ -117,6 +117,8 @@ class Trainer:
             "step": self.step,
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "clips": self._clips.chance,
+            "noise": torch.get_rng_state(),
         }
         save_state(self.out / STATE, state)
         network = MotionNetwork.load(self.out / WEIGHTS)
@@ -131,3 +133,5 @@ class Trainer:
         self.ema.load_state_dict(load_net(self.out / WEIGHTS).state_dict())
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
+        self._clips.chance = state["clips"]
+        torch.set_rng_state(state["noise"])

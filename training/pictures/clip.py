@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from models.avatar import Avatar
 from models.controls.window import MARGIN, Window
-from models.video.conditions import SIDE, observe
+from models.video.conditions import SIDE, Conditions, observe
 from models.warp import WarpPicture
 from training.pictures.cycle import motion_to, posed_as, pseudo_avatar
 from training.pictures.poses import Pose, near_pose, other_pose, small_turn
@@ -61,7 +61,8 @@ def make_clip(warp: WarpPicture, seed: int) -> PictureClip:
     pseudo = WarpPicture(pseudo_avatar(warp, other_pose(photo.fit, rng)), photo.side, like=warp.reference)
     shown = pseudo.reference.avatar
     window = Window.around_face(shown.marks, photo.side, MARGIN * float(rng.uniform(0.9, 1.15)))
-    targets, frames = [], []
+    targets: list[UInt8[np.ndarray, "side side 3"]] = []
+    frames: list[Conditions] = []
     for pose in _way(photo, rng):
         picture, _ = warp.draw(posed_as(warp.reference, pose))
         targets.append(window.look(picture if frames else photo.reference, SIDE))

@@ -55,9 +55,7 @@ def other_pose(fit: BodyFit, rng: np.random.Generator) -> Pose:
     expression[_BROWS] *= rng.uniform(0, 1)
     _add(expression, SHAPES[rng.integers(len(SHAPES))], rng)
     _add(
-        expression,
-        {name: (0.0, 0.5) for name in rng.choice(["browDown", "browInnerUp", "browOuterUp"], 1)},
-        rng,
+        expression, dict.fromkeys(rng.choice(["browDown", "browInnerUp", "browOuterUp"], 1), (0.0, 0.5)), rng
     )
     if rng.random() < 0.15:
         _add(expression, {"eyeBlink": (0.1, 1.0)}, rng)

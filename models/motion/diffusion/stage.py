@@ -7,12 +7,12 @@ Frames are made one by one whatever the chunk, so chunks cannot change what is m
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from models.audio import COLUMNS_PER_FRAME, MEL_BANDS, MelState, init_mel, log_mel, step_mel
+from models.audio import COLUMNS_PER_FRAME, MelState, init_mel, log_mel, step_mel
 from models.motion.chance import Stream, chance
 from models.motion.diffusion.network import Cache, MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, Motion
@@ -22,6 +22,8 @@ from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
 from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.motion.style import Style
+from models.speech.gate import GateState, SpeechGate
+from models.speech.scorer import SpeechScorer
 
 BUNDLED: Final = Path(__file__).parent / "motion.safetensors"
 """The weights that come along; docs/motion.md says what they were made from."""
@@ -64,6 +66,8 @@ class DiffusionState:
     columns: Float32[np.ndarray, "past features"]
     """What the last columns of sound bring to the frames that hear them."""
     cache: Cache
+    gate: GateState[Any] | None = None
+    """What was heard of the speech that goes on; None without a scorer."""
     frame: int = 0
 
 
@@ -73,12 +77,19 @@ class DiffusionMotion:
     Args:
         weights: A safetensors file written by `visavis train motion`.
         sampling: How frames are drawn.
+        scorer: Tells speech from other sounds: where only the sound is known, what is none is heard as
+            silence. None believes every sound.
 
     Raises:
         ValueError: The file holds no motion network of this version.
     """
 
-    def __init__(self, weights: Path = BUNDLED, sampling: Sampling | None = None) -> None:
+    def __init__(
+        self,
+        weights: Path = BUNDLED,
+        sampling: Sampling | None = None,
+        scorer: SpeechScorer[Any] | None = None,
+    ) -> None:
         self._network = MotionNetwork.load(weights)
         self._sampling = sampling or Sampling()
         self._rows = 1 if self._sampling.guidance == 1.0 else 2
@@ -86,16 +97,19 @@ class DiffusionMotion:
         past_t = np.full(self._network.shape.motion_size, self._sampling.rest_t)
         past_t[list(MOUTH)] = self._sampling.mouth_t
         self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
+        reach = min(self._sampling.lookahead_frames, self._network.shape.ahead_frames)
+        self._gate = None if scorer is None else SpeechGate(scorer, self._network.shape.past_frames, reach)
+        self._silence = self._network.hear_columns(log_mel(np.zeros(SAMPLES_PER_FRAME, np.float32)))[:1]
 
     def init_state(self, seed: int) -> DiffusionState:
         """Draw a person from `seed`, who has heard silence and done nothing yet."""
-        silence = log_mel(np.zeros(SAMPLES_PER_FRAME * self._network.shape.past_frames, np.float32))
         return DiffusionState(
             seed=seed,
             style=Style.draw(seed).vector(),
             mel=init_mel(),
-            columns=self._network.hear_columns(silence.reshape(-1, MEL_BANDS)),
+            columns=np.repeat(self._silence, self._past_columns, axis=0),
             cache=self._network.init_cache(self._rows),
+            gate=None if self._gate is None else self._gate.init_state(),
         )
 
     def step(self, chunk: SpeechChunk, state: DiffusionState) -> tuple[list[MotionFrame], DiffusionState]:
@@ -109,9 +123,13 @@ class DiffusionMotion:
                 f"{len(chunk.pcm)} samples are no whole number of {SAMPLES_PER_FRAME}-sample frames"
             )
         columns, mel = self._hear(chunk, state)
+        shares, gate = self._shares(chunk, state)
         cache, frames = state.cache.copy(), []
         for i in range(chunk.frames):
             window = columns[COLUMNS_PER_FRAME * i :][: self._heard_columns(chunk)]
+            if shares is not None:
+                share = np.repeat(shares[i], COLUMNS_PER_FRAME)[: len(window), None]
+                window = self._silence + share * (window - self._silence)
             condition = self._network.condition(
                 window, self._phones(chunk, i), PRESENCES.index(chunk.presence), state.style, self._rows
             )
@@ -123,7 +141,7 @@ class DiffusionMotion:
             frames.append(self._frame(x0))
         begin = COLUMNS_PER_FRAME * chunk.frames
         after = replace(
-            state, mel=mel, cache=cache, frame=state.frame + chunk.frames,
+            state, mel=mel, cache=cache, gate=gate, frame=state.frame + chunk.frames,
             columns=columns[begin : begin + self._past_columns].copy(),
         )  # fmt: skip
         return frames, after
@@ -137,6 +155,19 @@ class DiffusionMotion:
         later, _ = step_mel(chunk.ahead[:known], mel)
         heard = self._network.hear_columns(np.concatenate([now, later]))
         return np.concatenate([state.columns, heard]), mel
+
+    def _shares(
+        self, chunk: SpeechChunk, state: DiffusionState
+    ) -> tuple[Float32[np.ndarray, "frames around"] | None, GateState[Any] | None]:
+        """Return how much of the sound around each frame is speech; None where that is not asked.
+
+        Known phones are speech, and while another speaks no lips move: then the gate begins anew.
+        """
+        if self._gate is None or state.gate is None:
+            return None, None
+        if chunk.presence is not Presence.SPEAKING or chunk.phones is not None:
+            return None, self._gate.init_state()
+        return self._gate.step(chunk.pcm, chunk.ahead, state.gate)
 
     def _heard_columns(self, chunk: SpeechChunk) -> int:
         """Return how many columns a frame may hear. Only who speaks knows what will sound."""

@@ -1,0 +1,52 @@
+"""Pictures the network makes, and sheets of them to look at."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from models.video.network import PictureNet
+from training.pictures.data import Batch
+from training.pictures.loss import noised
+
+TIMES: Final = {1: (), 2: (0.25,), 4: (0.42, 0.28, 0.14)}
+"""Diffusion times to return to after each step but the last."""
+
+
+@torch.no_grad()
+def restored(
+    net: PictureNet, batch: Batch, start: float, steps: int = 1, seed: int = 0
+) -> Float[Tensor, "frames 3 side side"]:
+    """Sample from the warp: noise it, predict x₀, noise that less, predict again (arXiv 2303.01469)."""
+    draw = torch.Generator().manual_seed(seed)
+    noise = torch.randn(1, *batch.target.shape[1:], generator=draw).expand_as(batch.target)
+    clean = batch.given.warp
+    for t in (start, *TIMES[steps]):
+        times = torch.full((len(clean),), t)
+        with torch.autocast("cpu", torch.bfloat16, enabled=clean.device.type == "cpu"):
+            clean = net(noised(clean, times, noise), times, batch.given, batch.clip).float().clamp(-1, 1)
+    return clean
+
+
+def save_sheet(path: Path, net: PictureNet, batch: Batch, start: float, rows: int = 8) -> None:
+    """Draw pseudo-reference, warp, one step, two steps, and the photo side by side."""
+    part = Batch(
+        batch.target[:rows],
+        batch.given.but(
+            warp=batch.given.warp[:rows],
+            reference=batch.given.reference[:rows],
+            controls=batch.given.controls[:rows],
+        ),
+        1,
+    )
+    columns = [
+        part.given.reference, part.given.warp, restored(net, part, start), restored(net, part, start, 2),
+        part.target,
+    ]  # fmt: skip
+    strip = torch.cat([torch.cat(list(column), 1) for column in columns], 2)
+    pixels = ((strip.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
