@@ -256,6 +256,63 @@ def distil_motion(
     )
 
 
+VideosArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Folder of packed videos; not needed by runs on shapes.", file_okay=False, exists=True
+    ),
+]
+
+
+@train.command("video")
+def train_video(
+    config: Annotated[Path, typer.Option(help="A run, such as configs/video/full-base.yaml.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video"),
+    start: Annotated[Path | None, typer.Option(help="Weights to begin with.", exists=True)] = None,
+) -> None:
+    """Train the full video model, stage by stage. A run that lies in the folder goes on where it stopped."""
+    from models.strict import read_settings
+    from training.video.full.config import VideoTraining
+    from training.video.full.train import Trainer
+
+    done = Trainer(read_settings(VideoTraining, config), videos, out, start).train()
+    typer.echo(
+        f"{done.weights}: held-out loss of the last stage {done.first_loss:.4f}, then {done.last_loss:.4f}"
+    )
+
+
+@train.command("distil-video")
+def distil_video(
+    teacher: Annotated[Path, typer.Argument(help="Weights of `visavis train video`.", exists=True)],
+    config: Annotated[Path, typer.Option(help="The same run as the teacher's.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video-student"),
+) -> None:
+    """Pour a trained video model, guidance included, into one that takes two steps, then one."""
+    from models.strict import read_settings
+    from training.video.full.config import VideoTraining
+    from training.video.full.distil import distil
+
+    for done in distil(teacher, read_settings(VideoTraining, config), videos, out):
+        typer.echo(f"{done.weights}: jumps {done.first_loss:.5f} apart before, {done.last_loss:.5f} after")
+
+
+@train.command("ablate-video")
+def ablate_video(
+    config: Annotated[Path, typer.Option(help="Such as configs/video/ablation.yaml.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video-ablation"),
+) -> None:
+    """Train with each set of controls, and draw with each overlap: tables 2 and 3 of the paper."""
+    from models.strict import read_settings
+    from training.video.full.ablation import Ablation, ablate
+
+    for name, figures in ablate(read_settings(Ablation, config), videos, out):
+        row = "  ".join(f"{key} {value:.3f}" for key, value in figures.as_dict().items())
+        typer.echo(f"{name}: {row}")
+
+
 @train.command("ship")
 def ship_motion(
     weights: Annotated[Path, typer.Argument(help="Weights of `visavis train motion`.", exists=True)],
