@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.video.network import PictureNet
-from training.motion.train import seed_all
+from training.common.loop import seed_all
 from training.pictures.checkpoint import load_net, save_net
 from training.pictures.config import PictureTraining, StageConfig
 from training.pictures.data import Batch, Clips
