@@ -69,14 +69,16 @@ class VideoModel:
         self.codec.to(device)
 
     def save(self, path: Path) -> None:
-        """Write weights and settings; of a pre-trained image model only its place is kept."""
+        """Write weights and settings, whole or not at all; of a pre-trained image model only its place."""
         path.parent.mkdir(parents=True, exist_ok=True)
         own = {
             name: value.detach().to("cpu", torch.float32).contiguous()
             for name, value in self.net.state_dict().items()
             if not self.spec.latent or part_of(name) != "image"
         }
-        save_file(own, path, {_KEY: self.spec.model_dump_json()})
+        partial = path.with_name(f"{path.name}.partial")
+        save_file(own, partial, {_KEY: self.spec.model_dump_json()})
+        partial.replace(path)
 
 
 def read_spec(text: str, place: str) -> FullSpec:

@@ -41,6 +41,22 @@ class _Numbered(torch.utils.data.Dataset[Clip]):
         return self._clips[number]
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Numbers of the clips of all batches, in order, never all at once: there may be many millions."""
+
+    batch: int
+    first: int
+    steps: int
+    part: int
+    parts: int
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self.first, self.steps):
+            begin = (step * self.parts + self.part) * self.batch
+            yield from range(begin, begin + self.batch)
+
+
 def batches(
     clips: Clips, batch: int, first: int, steps: int, readers: int = 0, part: int = 0, parts: int = 1
 ) -> Iterator[Batch]:
@@ -55,10 +71,8 @@ def batches(
         part: which of the processes that train together this is; each has clips of its own.
         parts: how many there are.
     """
-    numbers = [
-        (step * parts + part) * batch + number for step in range(first, steps) for number in range(batch)
-    ]
-    yield from DataLoader(_Numbered(clips), batch, sampler=numbers, num_workers=readers, collate_fn=collate)
+    order = _Order(batch, first, steps, part, parts)
+    yield from DataLoader(_Numbered(clips), batch, sampler=order, num_workers=readers, collate_fn=collate)
 
 
 def withheld(batch: Batch, drop: DropConfig, layout: Planes, random: torch.Generator) -> Batch:
