@@ -44,6 +44,7 @@ class Slow(InlineCompute):
     """Takes its time for pictures from the fifth job on."""
 
     def __init__(self, seconds):
+        super().__init__()
         self._seconds, self._jobs = seconds, 0
 
     async def run(self, fn, *args, lane=None):
