@@ -1,4 +1,3 @@
-"""A film and a voice for a browser's fake camera and microphone: the default avatar moves by plan."""
 """A film and a voice for a browser: the default avatar moves its mouth by plan, before a fake camera."""
 
 import wave

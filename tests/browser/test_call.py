@@ -1,4 +1,3 @@
-"""A call of two real Chromiums through a room, one with a camera whose face is tracked in the page."""
 """A call of two real Chromiums through a room; one has a camera, whose face is tracked in the page."""
 
 import contextlib
