@@ -47,6 +47,8 @@ _BELIEVED: Final = 0.3
 """A path is known when so much agreement has lasted: an echo comes to 0.5, another voice to 0.25."""
 _ALONE: Final = 0.1
 """So much better than all others is the one delay of an echo. A voice of like pitch agrees at many."""
+_LONE_SHARE: Final = 0.55
+"""Share of the agreement that is enough at such a delay: an echo's first windows do not agree fully yet."""
 _NEAR: Final = 4
 """Delays beside the best that agree because of it, in hops."""
 
@@ -164,7 +166,8 @@ class EchoScorer(Generic[StateT]):
         lead = state.played.count - state.heard.count
         trust = _moved(state.trust, lead - state.lead)
         known = _known(trust)
-        is_echo, gain_db = agreement.max() > self._config.agreement, state.gain_db
+        needed = self._config.agreement * (_LONE_SHARE if _lead(agreement) > _ALONE else 1.0)
+        is_echo, gain_db = agreement.max() > needed, state.gain_db
         if known.any():
             is_echo = is_echo or agreement[_widened(known)].max() > self._config.known_agreement
             played_db, heard_db = self._levels(state, int(np.argmax(trust)))
@@ -201,9 +204,14 @@ def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
 
 def _known(trust: Float32[np.ndarray, "delays"]) -> Any:
     """Return which delays are believed; none where others, far from the best, are about as good."""
-    best = int(np.argmax(trust))
-    others = np.delete(trust, slice(max(0, best - _NEAR), best + _NEAR + 1))
-    return (trust > _BELIEVED) & (trust[best] - others.max() > _ALONE)
+    return (trust > _BELIEVED) & (_lead(trust) > _ALONE)
+
+
+def _lead(values: Float32[np.ndarray, "delays"]) -> float:
+    """Return by how much the best delay is better than all that are not near it."""
+    best = int(np.argmax(values))
+    others = np.delete(values, slice(max(0, best - _NEAR), best + _NEAR + 1))
+    return float(values[best] - others.max())
 
 
 def _widened(known: Any) -> Any:
