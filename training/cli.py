@@ -130,13 +130,12 @@ def videos(
     """Draw what systems do with the sound of talking videos, side by side with the people filmed."""
     from models.avatar import load_avatar
     from models.home import avatars_root
-    from models.warp import WarpPicture
     from training.evaluation.clips import find_clips
     from training.evaluation.drive import Pace
     from training.evaluation.systems import open_systems
     from training.evaluation.videos import Face, film, scene_of_clip
 
-    faces = [Face(name, WarpPicture(load_avatar(avatars_root() / name))) for name in avatar]
+    faces = [Face.close(load_avatar(avatars_root() / name)) for name in avatar]
     systems = open_systems(system or ("diffusion", "rules"), Pace())
     for path in find_clips(clips)[:first]:
         scene = scene_of_clip(path)
