@@ -96,7 +96,7 @@ class Peer:
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
             raise UnacceptableOfferError(msg)
-        if any("send" not in t._offerDirection for t in self._pc.getTransceivers()):
+        if any("send" not in str(t._offerDirection) for t in self._pc.getTransceivers()):
             raise UnacceptableOfferError("the offer must receive both audio and video")
         await gather(self._pc, relay_only=self._config.relay_only)
         sdp = await describe(self._pc, answers=True)
