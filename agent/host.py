@@ -127,13 +127,15 @@ class ConversationHost:
         """Return what a realtime conversation hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
         return Mindset(
-            Ears(shared.scorer, config.vad, config.hearing),
+            Ears(shared.scorer, config.vad, config.hearing, config.echo),
             shared.asr,
             shared.mind,
             shared.voice,
             self._opening(avatar),
             config.conversation.history_chars,
             config.conversation.ahead_s,
+            Words(config.words),
+            config.turn_end,
         )
 
     def stats(self) -> dict[str, float]:
