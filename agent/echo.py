@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.vad import DetectorState, SpeechDetector, VadConfig
+from engine.packets import MEDIA_RATE_HZ
+from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
 from models.speech.scorer import WINDOW, SpeechScorer, Window
 
@@ -190,6 +193,38 @@ class EchoScorer(Generic[StateT]):
         near = state.played.level_db[max(0, last - 3) : last + 1]
         pairs = (near[1:] + near[:-1]) / 2
         return float(pairs.max()), float(state.heard.level_db[-2:].mean())
+
+
+class OwnVoice:
+    """Tells an `EchoScorer`, behind a detector, what is played where its microphone is.
+
+    Args:
+        echo: the detector's scorer, where it knows the avatar's own voice; None where it does not.
+    """
+
+    def __init__(self, echo: EchoScorer[Any] | None) -> None:
+        self._echo = echo
+        self._resampler = StreamResampler(MEDIA_RATE_HZ, SPEECH_RATE_HZ)
+
+    def play(self, pcm: Int16[np.ndarray, "samples"], vad: DetectorState[Any]) -> DetectorState[Any]:
+        """Return the detector's state after what goes out, silence too: mono at `MEDIA_RATE_HZ`."""
+        if self._echo is None:
+            return vad
+        return replace(vad, scorer=self._echo.play(self._resampler.push(to_float(pcm)), vad.scorer))
+
+    def explained(self, vad: DetectorState[Any]) -> int:
+        """Return how many windows of speech were taken for echo."""
+        return int(vad.scorer.explained) if self._echo is not None else 0
+
+
+def guarded(
+    scorer: SpeechScorer[Any], vad: VadConfig, config: EchoConfig
+) -> tuple[SpeechDetector[Any], EchoScorer[Any] | None]:
+    """Return what finds speech in one microphone, and its guard against echo where `config` has one."""
+    if not config.guard:
+        return SpeechDetector(scorer, vad), None
+    echo = EchoScorer(scorer, config)
+    return SpeechDetector(echo, vad), echo
 
 
 def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
