@@ -183,7 +183,8 @@ class Faces:
 
     async def aclose(self) -> None:
         """End the sessions whose borrowers did not, and the work. Safe to call twice."""
-        for one in (*self._lent, *self._drawn):
+        open_ones: list[Session | Portrayal] = [*self._lent, *self._drawn]
+        for one in open_ones:
             await one.aclose()
         await self._compute.aclose()
 
