@@ -173,6 +173,10 @@ def render(
     avatar: AvatarOption = None,
     to: Annotated[Path, typer.Option("--out", help="The mp4 file to write.")] = Path("out.mp4"),
     seed: Annotated[int, typer.Option(help="Another seed, other blinks and nods.")] = 0,
+    full: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights of the full video model, base first; may be repeated.", exists=True),
+    ] = None,
     config: ConfigOption = "default",
 ) -> None:
     """Render text or a recording to an mp4 file."""
@@ -187,7 +191,7 @@ def render(
         raise typer.BadParameter("give either --text or --audio")
     chosen = _configured(config, avatar)
     with progress_bar() as progress:
-        done = asyncio.run(work(chosen, out=to, seed=seed, progress=progress))
+        done = asyncio.run(work(chosen, out=to, seed=seed, full=full or (), progress=progress))
     out.print(f"{to}: {done.frames / FPS:.1f} s of video")
 
 

@@ -43,8 +43,14 @@ _AUDIBLE_DB: Final = 6.0
 """Level over the floor from which something sounds at all."""
 _MAYBE: Final = 0.1
 """Probability of speech below which nobody asks whose it is."""
-_BELIEVED: Final = 0.6
-"""A path is known when so much of the agreement that makes an echo has lasted."""
+_BELIEVED: Final = 0.3
+"""A path is known when so much agreement has lasted: an echo comes to 0.5, another voice to 0.25."""
+_ALONE: Final = 0.1
+"""So much better than all others is the one delay of an echo. A voice of like pitch agrees at many."""
+_LONE_SHARE: Final = 0.55
+"""Share of the agreement that is enough at such a delay: an echo's first windows do not agree fully yet."""
+_NEAR: Final = 4
+"""Delays beside the best that agree because of it, in hops."""
 
 StateT = TypeVar("StateT")
 Frames = Float32[np.ndarray, "frames 112"]
@@ -57,9 +63,9 @@ class EchoConfig(BaseModel):
 
     guard: bool = True
     """Whether the microphone is compared with what the avatar says."""
-    agreement: float = Field(default=0.28, gt=0, lt=1)
-    """From here on it is echo, by whatever way it came."""
-    known_agreement: float = Field(default=0.18, gt=0, lt=1)
+    agreement: float = Field(default=0.42, gt=0, lt=1)
+    """From here on it is echo, by whatever way it came. Of echoes 95 % agree more, of other voices 5 %."""
+    known_agreement: float = Field(default=0.2, gt=0, lt=1)
     """The same for a way by which echo came lately."""
     louder_db: float = Field(default=8.0, gt=0)
     """What is so much louder than the echo can be is somebody else, whatever agrees."""
@@ -159,8 +165,9 @@ class EchoScorer(Generic[StateT]):
         agreement = agreements(state.heard, state.played)
         lead = state.played.count - state.heard.count
         trust = _moved(state.trust, lead - state.lead)
-        known = trust > _BELIEVED * self._config.agreement
-        is_echo, gain_db = agreement.max() > self._config.agreement, state.gain_db
+        known = _known(trust)
+        needed = self._config.agreement * (_LONE_SHARE if _lead(agreement) > _ALONE else 1.0)
+        is_echo, gain_db = agreement.max() > needed, state.gain_db
         if known.any():
             is_echo = is_echo or agreement[_widened(known)].max() > self._config.known_agreement
             played_db, heard_db = self._levels(state, int(np.argmax(trust)))
@@ -193,6 +200,18 @@ def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
     common = np.einsum("fb,dbf->d", mine, theirs)
     power = np.einsum("fb,dbf->d", loud * np.ones_like(mine), theirs**2)
     return np.asarray(common / np.sqrt(power * (mine * heard.fine).sum() + 1e-6), np.float32)
+
+
+def _known(trust: Float32[np.ndarray, "delays"]) -> Any:
+    """Return which delays are believed; none where others, far from the best, are about as good."""
+    return (trust > _BELIEVED) & (_lead(trust) > _ALONE)
+
+
+def _lead(values: Float32[np.ndarray, "delays"]) -> float:
+    """Return by how much the best delay is better than all that are not near it."""
+    best = int(np.argmax(values))
+    others = np.delete(values, slice(max(0, best - _NEAR), best + _NEAR + 1))
+    return float(values[best] - others.max())
 
 
 def _widened(known: Any) -> Any:

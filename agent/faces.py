@@ -183,9 +183,10 @@ class Faces:
 
     async def aclose(self) -> None:
         """End the sessions whose borrowers did not, and the work. Safe to call twice."""
-        open_ones: list[Session | Portrayal] = [*self._lent, *self._drawn]
-        for one in open_ones:
-            await one.aclose()
+        for session in list(self._lent):
+            await session.aclose()
+        for portrayal in list(self._drawn):
+            await portrayal.aclose()
         await self._compute.aclose()
 
     def _enter(self) -> Place:

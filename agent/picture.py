@@ -1,6 +1,6 @@
 """What draws the avatars: the learned picture, or the warp alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,5 +36,21 @@ def picture_maker(config: PictureConfig) -> PictureOf:
 
         avatar = load_avatar(folder)
         return open_picture(avatar, size, config.kind, config.runtime, config.steps, config.weights)
+
+    return picture_of
+
+
+def full_picture_maker(weights: Sequence[Path]) -> PictureOf:
+    """Return what loads avatars for the full video model, which needs torch (docs/video-full.md).
+
+    Args:
+        weights: files of `visavis train video`, the base model first.
+    """
+
+    def picture_of(folder: Path, size: int) -> PictureStage[Any]:
+        from models.avatar import load_avatar
+        from models.video.full.stage import FullPicture
+
+        return FullPicture.load(load_avatar(folder), weights, size)
 
     return picture_of

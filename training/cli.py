@@ -67,6 +67,7 @@ def video(
     takes: Annotated[int, typer.Option(help="Poses that each portrait is brought back from.", min=1)] = 1,
     seeds: Annotated[int, typer.Option(help="Samples of each picture.", min=1)] = 1,
     settle: Annotated[int, typer.Option(help="Times a motion is shown before it counts.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed, other poses.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder of fitted portraits.", file_okay=False)] = None,
     lpips: Annotated[Path | None, typer.Option(help="Folder of LPIPS' weights.", file_okay=False)] = None,
     sheet: Annotated[Path | None, typer.Option(help="Draw people and motions into this PNG.")] = None,
@@ -80,7 +81,7 @@ def video(
     from training.pictures.evaluation.restoration import Plan
     from training.pictures.evaluation.run import SYSTEMS, Wish, run
 
-    plan = Plan(takes, seeds, settle)
+    plan = Plan(takes, seeds, settle, seed)
     names = tuple(system or SYSTEMS)
     wish = Wish(names, portraits, skip, count, clips, plan, cache, lpips, sheet, drift, frames)
     with context.obj.progress() as progress:
@@ -130,13 +131,12 @@ def videos(
     """Draw what systems do with the sound of talking videos, side by side with the people filmed."""
     from models.avatar import load_avatar
     from models.home import avatars_root
-    from models.warp import WarpPicture
     from training.evaluation.clips import find_clips
     from training.evaluation.drive import Pace
     from training.evaluation.systems import open_systems
     from training.evaluation.videos import Face, film, scene_of_clip
 
-    faces = [Face(name, WarpPicture(load_avatar(avatars_root() / name))) for name in avatar]
+    faces = [Face.close(load_avatar(avatars_root() / name)) for name in avatar]
     systems = open_systems(system or ("diffusion", "rules"), Pace())
     for path in find_clips(clips)[:first]:
         scene = scene_of_clip(path)
@@ -215,11 +215,10 @@ def quantize_picture(
     batches: Annotated[int, typer.Option(help="Batches of two clips to watch.", min=1)] = 12,
 ) -> None:
     """Find the ranges of eight bits for a picture network, and write it in half precision."""
-    from models.video.runtime import START
     from training.pictures.pack import TRAIN
     from training.pictures.quantise import quantise
 
-    typer.echo(quantise(weights, clips / TRAIN, out, start=START, batches=batches))
+    typer.echo(quantise(weights, clips / TRAIN, out, batches=batches))
 
 
 @train.command("motion")
@@ -255,6 +254,63 @@ def distil_motion(
     typer.echo(
         f"{done.weights}: distance from the teacher {done.first_loss:.4f} before, {done.last_loss:.4f} after"
     )
+
+
+VideosArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Folder of packed videos; not needed by runs on shapes.", file_okay=False, exists=True
+    ),
+]
+
+
+@train.command("video")
+def train_video(
+    config: Annotated[Path, typer.Option(help="A run, such as configs/video/full-base.yaml.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video"),
+    start: Annotated[Path | None, typer.Option(help="Weights to begin with.", exists=True)] = None,
+) -> None:
+    """Train the full video model, stage by stage. A run that lies in the folder goes on where it stopped."""
+    from models.strict import read_settings
+    from training.video.full.config import VideoTraining
+    from training.video.full.train import Trainer
+
+    done = Trainer(read_settings(VideoTraining, config), videos, out, start).train()
+    typer.echo(
+        f"{done.weights}: held-out loss of the last stage {done.first_loss:.4f}, then {done.last_loss:.4f}"
+    )
+
+
+@train.command("distil-video")
+def distil_video(
+    teacher: Annotated[Path, typer.Argument(help="Weights of `visavis train video`.", exists=True)],
+    config: Annotated[Path, typer.Option(help="The same run as the teacher's.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video-student"),
+) -> None:
+    """Pour a trained video model, guidance included, into one that takes two steps, then one."""
+    from models.strict import read_settings
+    from training.video.full.config import VideoTraining
+    from training.video.full.distil import distil
+
+    for done in distil(teacher, read_settings(VideoTraining, config), videos, out):
+        typer.echo(f"{done.weights}: jumps {done.first_loss:.5f} apart before, {done.last_loss:.5f} after")
+
+
+@train.command("ablate-video")
+def ablate_video(
+    config: Annotated[Path, typer.Option(help="Such as configs/video/ablation.yaml.", exists=True)],
+    videos: VideosArgument = None,
+    out: OutOption = Path("out/video-ablation"),
+) -> None:
+    """Train with each set of controls, and draw with each overlap: tables 2 and 3 of the paper."""
+    from models.strict import read_settings
+    from training.video.full.ablation import Ablation, ablate
+
+    for name, figures in ablate(read_settings(Ablation, config), videos, out):
+        row = "  ".join(f"{key} {value:.3f}" for key, value in figures.as_dict().items())
+        typer.echo(f"{name}: {row}")
 
 
 @train.command("ship")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from models.avatar import Avatar
 from models.picture import PictureStage
-from models.video.runtime import RuntimeMissingError, RuntimeName, find_runtime
+from models.video.runtime import RuntimeMissingError, RuntimeName, Sampler, find_runtime
 from models.video.stage import LearnedPicture
 from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
@@ -35,6 +35,7 @@ def open_picture(
 
     Raises:
         RuntimeMissingError: a runtime was named and is not installed.
+        ValueError: there is no sampler of so many steps.
     """
     warp = WarpPicture(avatar, size)
     if kind == "warp":
@@ -47,4 +48,4 @@ def open_picture(
         _log.warning("%s", missing)
         return warp
     _log.info("the picture is learned, and runs in %s", name)
-    return LearnedPicture(warp, PictureWeights.load(weights or ASSET), compile_program, steps=steps)
+    return LearnedPicture(warp, PictureWeights.load(weights or ASSET), compile_program, Sampler.of(steps))

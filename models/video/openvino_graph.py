@@ -144,8 +144,9 @@ SIGNED: Final = ("join",)
 
 def _prior(x: Node, t: float, warp: Node) -> Node:
     """Return the best guess of x₀ pixel by pixel; see `models.video.network.prior`."""
-    share = MISS**2 / (MISS**2 + (t / (1 - t)) ** 2)
-    seen = op.multiply(x, _constant(share / (1 - t)))
+    rest = max(1 - t, 1e-3)
+    share = MISS**2 / (MISS**2 + (t / rest) ** 2)
+    seen = op.multiply(x, _constant(share / rest))
     return op.add(seen, op.multiply(warp, _constant(1 - share)))
 
 

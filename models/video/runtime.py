@@ -7,19 +7,50 @@ Given the same inputs every runtime gives the same picture, to its precision.
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from models.video.conditions import SIDE
 from models.video.state import PictureMemory
 from models.video.weights import PictureWeights
 
 RuntimeName = Literal["auto", "openvino-int8", "openvino", "torch"]
-START: Final = 0.55
+START: Final = 0.65
 """Diffusion time at which the noised warp is taken for the noisy picture."""
+TEMPERATURE: Final = 0.3
+"""Strength of the noise on it. All of it would shine through: at this time a truth shines through, too."""
 TIMES: Final[dict[int, tuple[float, ...]]] = {1: (START,), 2: (START, 0.25), 4: (START, 0.42, 0.28, 0.14)}
 """Diffusion times by the number of steps: noise the picture so far, predict x₀, again (arXiv 2303.01469)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How a picture is drawn from the noised warp."""
+
+    times: tuple[float, ...] = TIMES[1]
+    """Diffusion times that are visited."""
+    seed: int | None = 0
+    """Of the noise, which stays the same from frame to frame, or skin would boil; None for no noise."""
+
+    @classmethod
+    def of(cls, steps: int, seed: int | None = 0) -> Self:
+        """Return the sampler of so many steps.
+
+        Raises:
+            ValueError: there is none; names those there are.
+        """
+        if steps not in TIMES:
+            raise ValueError(f"no sampler of {steps} steps; there are: {', '.join(map(str, TIMES))}")
+        return cls(TIMES[steps], seed)
+
+    def noise(self) -> Float32[np.ndarray, "3 side side"]:
+        """Draw the noise."""
+        if self.seed is None:
+            return np.zeros((3, SIDE, SIDE), np.float32)
+        draw = np.random.default_rng(self.seed)
+        return np.float32(TEMPERATURE) * draw.standard_normal((3, SIDE, SIDE), np.float32)
 
 
 class RuntimeMissingError(RuntimeError):

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.controls.window import Window
-from models.motion.frame import MotionFrame
+from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.picture import Picture, Tier
-from models.video.blend import blend, feather
+from models.video.blend import blend, feather, trust
 from models.video.conditions import SIDE, observe
-from models.video.runtime import TIMES, Compile
+from models.video.runtime import Compile, Sampler
 from models.video.state import PictureMemory
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
@@ -49,9 +49,7 @@ class LearnedPicture:
         warp: WarpPicture,
         weights: PictureWeights,
         compile_program: Compile,
-        *,
-        steps: int = 1,
-        seed: int = 0,
+        sampler: Sampler | None = None,
     ) -> None:
         """Compile the network for one avatar (about a second).
 
@@ -59,21 +57,15 @@ class LearnedPicture:
             warp: the portrait.
             weights: of the network.
             compile_program: of the runtime; see `models.video.runtime.find_runtime`.
-            steps: of the sampler; one of `TIMES`.
-            seed: of the noise, which stays the same from frame to frame.
-
-        Raises:
-            ValueError: there is no sampler of so many steps; names those there are.
+            sampler: one step from the warp when left out.
         """
-        if steps not in TIMES:
-            raise ValueError(f"no sampler of {steps} steps; there are: {', '.join(map(str, TIMES))}")
+        sampler = sampler or Sampler()
         avatar = warp.reference.avatar
         self._warp, self._shape = warp, weights.shape
         self._window = Window.around_face(avatar.marks, avatar.side)
         self._edge = feather(self._window.span)
-        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), TIMES[steps])
-        draw = np.random.default_rng(seed)
-        self._noise = draw.standard_normal((3, SIDE, SIDE), np.float32)
+        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler.times)
+        self._noise = sampler.noise()
 
     @property
     def size(self) -> int:
@@ -92,7 +84,9 @@ class LearnedPicture:
         if tier == Tier.FULL:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), self._noise, state.memory)
-            state = LearnedState(made.memory, made.added, min(1.0, state.share + COME))
+            opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
+            added = made.added * trust(seen.semantic, opening, SIDE)[..., None]
+            state = LearnedState(made.memory, added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
             state = replace(

@@ -18,6 +18,7 @@ ANSWER = (
     "Sunlight scatters in the air, and blue light scatters the most, that is why we see a blue sky.",
     "What else would you like to know?",
 )
+LIKE_ITS_OWN = "Wait a moment I have another question about blue light and about the air around us."
 INTERRUPTION = "But what about the evening, when it is red?"
 
 
@@ -84,6 +85,20 @@ def test_who_puts_headphones_on_is_heard_all_the_same(silero, answer, visitor):
     starts, _ = listen(EchoScorer(silero, EchoConfig()), heard, answer)
     assert starts
     assert 0 < starts[0] - at <= 0.6 * RATE
+
+
+@pytest.mark.parametrize(("pitch", "at_s"), [(1.0, 0.7), (1.0, 1.6), (1.08, 2.4)])
+def test_a_voice_like_its_own_is_no_echo(silero, answer, pitch, at_s):
+    """Through headphones: were half a second of it taken for echo, the turn would end in its middle."""
+    alike = asyncio.run(sounds.spoken(LIKE_ITS_OWN, pitch=pitch))
+    at = round(at_s * RATE)
+    heard = np.random.default_rng(0).normal(0, 3e-4, len(answer)).astype(np.float32)
+    length = min(len(alike), len(heard) - at)
+    heard[at : at + length] += alike[:length]
+    starts, state = listen(EchoScorer(silero, EchoConfig()), heard, answer)
+    assert len(starts) == 1, "heard as one"
+    assert 0 < starts[0] - at <= 0.2 * RATE
+    assert not state.scorer.settled, "no way was found, for there is none"
 
 
 def test_while_the_avatar_is_silent_nothing_is_held_back(silero, visitor):

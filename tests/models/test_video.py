@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
+from models.body.rig import Region
 from models.controls.window import Window
 from models.motion.frame import MotionFrame
 from models.picture import Tier
-from models.video.blend import blend, feather
+from models.video.blend import blend, feather, trust
 from models.video.conditions import CONTROL_PLANES, CONTROL_SIDE, SIDE, observe
 from models.video.open import open_picture
-from models.video.runtime import TIMES, RuntimeMissingError, find_runtime
+from models.video.runtime import TIMES, RuntimeMissingError, Sampler, find_runtime
 from models.video.shape import PictureShape
-from models.video.stage import LearnedPicture
 from models.video.state import PAST, PictureMemory
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
@@ -106,9 +106,15 @@ def test_memory_drops_the_oldest():
     assert memory.deep[0, :, 0, 0].tolist() == [3, 3, 2, 2]
 
 
-def test_an_unknown_sampler_names_those_there_are(avatar, weights):
+def test_an_unknown_sampler_names_those_there_are():
     with pytest.raises(ValueError, match="there are: 1, 2, 4"):
-        LearnedPicture(WarpPicture(avatar), weights, find_runtime()[1], steps=3)
+        Sampler.of(3)
+
+
+def test_noise_is_one_seeds_own():
+    assert (Sampler.of(1, 5).noise() == Sampler.of(2, 5).noise()).all()
+    assert (Sampler.of(1, 5).noise() != Sampler.of(1, 6).noise()).any()
+    assert not Sampler(seed=None).noise().any()
 
 
 def test_a_runtime_that_is_missing_says_how_to_get_it(monkeypatch, avatar):
@@ -126,6 +132,15 @@ def test_nothing_is_added_outside_the_window():
     assert (picture[~inside] == 100).all()
     assert (picture[20:28, 28:36] == 150).all()
     assert (np.diff(picture[24, 16:48, 0].astype(int)) < 40).all(), "the edge is soft"
+
+
+def test_a_wide_mouth_is_left_to_the_warp():
+    semantic = np.zeros((64, 64), np.uint8)
+    semantic[40:50, 24:40] = Region.MOUTH + 1
+    shut, half, wide = (trust(semantic, opening, 128) for opening in (0.1, 0.3, 0.6))
+    assert (shut == 1).all()
+    assert wide[90, 64] < 0.1 < half[90, 64] < 0.9
+    assert wide[20, 64] > 0.99, "skin is not the mouth"
 
 
 def test_blending_saturates():

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw
 
+from models.avatar import Avatar
 from models.motion.frame import FPS, MotionFrame
 from models.motion.stage import SAMPLES_PER_FRAME, Phone
 from models.picture import PictureStage, Tier
+from models.warp import WarpPicture
 from training.evaluation.clips import fit_frames, read_pictures, read_sound
 from training.evaluation.movie import write_movie
 from training.evaluation.systems import System
@@ -34,6 +36,17 @@ class Face:
 
     name: str
     stage: PictureStage[Any]
+    window: tuple[int, int, int] | None = None
+    """Top, left and side of the square that is shown, in pixels; None shows the picture."""
+
+    @classmethod
+    def close(cls, avatar: Avatar) -> Self:
+        """Show an avatar's head, from near."""
+        (left, top), (right, bottom) = avatar.marks.min(axis=0), avatar.marks.max(axis=0)
+        side = min(round(1.9 * float(bottom - top)), avatar.side)
+        corner = (round(float(c) - side / 2) for c in ((top + bottom) / 2, (left + right) / 2))
+        y, x = (min(max(at, 0), avatar.side - side) for at in corner)
+        return cls(avatar.name, WarpPicture(avatar), (y, x, side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +121,15 @@ def _draw(face: Face, motion: Float32[np.ndarray, "frames 98"], shown: Sequence[
     state, pictures = face.stage.init_state(), []
     for at in shown:
         picture, state = face.stage.step(MotionFrame.from_vector(motion[at]), state, Tier.WARP)
-        pictures.append(_panel(picture))
+        pictures.append(_panel(picture if face.window is None else _cut(picture, face.window)))
     return pictures
+
+
+def _cut(
+    picture: UInt8[np.ndarray, "height width 3"], window: tuple[int, int, int]
+) -> UInt8[np.ndarray, "side side 3"]:
+    top, left, side = window
+    return picture[top : top + side, left : left + side]
 
 
 def _panel(picture: UInt8[np.ndarray, "height width 3"]) -> Picture:

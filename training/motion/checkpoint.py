@@ -48,11 +48,3 @@ def ship(weights: Path, out: Path) -> str:
     """
     save_net(load_net(weights), out)
     return hashlib.sha256(out.read_bytes()).hexdigest()
-
-
-def average(ema: MotionNet, net: MotionNet, share: float) -> None:
-    """Move the averaged weights towards the present ones."""
-    with torch.no_grad():
-        for kept, new in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1.0 - share)

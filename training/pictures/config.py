@@ -43,6 +43,8 @@ class NoiseConfig(Strict):
     """Diffusion time at which the warp is taken for the noisy picture."""
     spread: Fraction = 0.1
     """That time varies by so much to either side."""
+    temperature: Fraction = 1.0
+    """Strength of the noise on the warp, over what the time says."""
 
 
 class LossConfig(Strict):
@@ -72,6 +74,7 @@ class StageConfig(Strict):
     blurred: Fraction = 0.25
     """Share of samples made as coarse as a bad camera's."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
+    noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
 
 
@@ -79,7 +82,6 @@ class PictureTraining(Strict):
     """One run. `configs/pictures/*.yaml` are such runs."""
 
     net: NetConfig = NetConfig()
-    noise: NoiseConfig = NoiseConfig()
     stages: tuple[StageConfig, ...]
     warmup_steps: Positive = 200
     ema: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.999

@@ -52,8 +52,9 @@ def draw_noisy(
     source = torch.where(
         from_warp.repeat_interleave(batch.clip)[:, None, None, None], batch.given.warp, batch.target
     )
-    noise = torch.randn(clips, *batch.target.shape[1:]).repeat_interleave(batch.clip, 0)
-    return noised(source, t, noise), t
+    noise = torch.randn(clips, *batch.target.shape[1:])
+    noise = noise * torch.where(from_warp, config.temperature, 1.0)[:, None, None, None]
+    return noised(source, t, noise.repeat_interleave(batch.clip, 0)), t
 
 
 def picture_loss(

@@ -25,16 +25,13 @@ WATCHED: Final = 4096
 """Inputs of each convolution that are kept of each batch."""
 
 
-def quantise(
-    weights: Path, clips: Path, out: Path, *, start: float, batches: int = 12, seed: int = 0
-) -> Path:
+def quantise(weights: Path, clips: Path, out: Path, *, batches: int = 12, seed: int = 0) -> Path:
     """Watch the network at work and write its weights with the ranges found.
 
     Args:
         weights: of `visavis train embedded`.
         clips: folder of packed clips to watch it on.
         out: file to write.
-        start: diffusion time of the sampler's start.
         batches: of two clips each.
         seed: of the draw.
     """
@@ -44,7 +41,7 @@ def quantise(
     hooks = [layer.register_forward_pre_hook(_watch(seen, name)) for name, layer in _layers(net)]
     draw = Clips(clips, seed)
     for number in range(batches):
-        restored(net, draw.draw(8, 256, moving=True), start, steps=2, seed=number)
+        restored(net, draw.draw(8, 256, moving=True), steps=2, seed=number)
     for hook in hooks:
         hook.remove()
     ranges = {name: float(torch.cat(values).abs().quantile(SHARE)) for name, values in seen.items()}

@@ -1,7 +1,6 @@
 """Pictures the network makes, and sheets of them to look at."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -10,29 +9,27 @@ from PIL import Image
 from torch import Tensor
 
 from models.video.network import PictureNet
+from models.video.runtime import TEMPERATURE, TIMES
 from training.pictures.data import Batch
 from training.pictures.loss import noised
-
-TIMES: Final = {1: (), 2: (0.25,), 4: (0.42, 0.28, 0.14)}
-"""Diffusion times to return to after each step but the last."""
 
 
 @torch.no_grad()
 def restored(
-    net: PictureNet, batch: Batch, start: float, steps: int = 1, seed: int = 0
+    net: PictureNet, batch: Batch, steps: int = 1, seed: int = 0
 ) -> Float[Tensor, "frames 3 side side"]:
     """Sample from the warp: noise it, predict x₀, noise that less, predict again (arXiv 2303.01469)."""
     draw = torch.Generator().manual_seed(seed)
-    noise = torch.randn(1, *batch.target.shape[1:], generator=draw).expand_as(batch.target)
+    noise = TEMPERATURE * torch.randn(1, *batch.target.shape[1:], generator=draw).expand_as(batch.target)
     clean = batch.given.warp
-    for t in (start, *TIMES[steps]):
+    for t in TIMES[steps]:
         times = torch.full((len(clean),), t)
         with torch.autocast("cpu", torch.bfloat16, enabled=clean.device.type == "cpu"):
             clean = net(noised(clean, times, noise), times, batch.given, batch.clip).float().clamp(-1, 1)
     return clean
 
 
-def save_sheet(path: Path, net: PictureNet, batch: Batch, start: float, rows: int = 8) -> None:
+def save_sheet(path: Path, net: PictureNet, batch: Batch, rows: int = 8) -> None:
     """Draw pseudo-reference, warp, one step, two steps, and the photo side by side."""
     part = Batch(
         batch.target[:rows],
@@ -44,7 +41,7 @@ def save_sheet(path: Path, net: PictureNet, batch: Batch, start: float, rows: in
         1,
     )
     columns = [
-        part.given.reference, part.given.warp, restored(net, part, start), restored(net, part, start, 2),
+        part.given.reference, part.given.warp, restored(net, part), restored(net, part, 2),
         part.target,
     ]  # fmt: skip
     strip = torch.cat([torch.cat(list(column), 1) for column in columns], 2)

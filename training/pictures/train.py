@@ -1,7 +1,7 @@
 """The training loop: `visavis train embedded --config configs/pictures/embedded.yaml CLIPS`.
 
-A run goes through its stages in order: single pictures, then clips with the temporal convolutions, then the
-finish over the sampler's own steps (paper section 3.2, two-stage schedule).
+A run goes through its stages in order: single pictures, the finish over the sampler's own steps, and clips,
+which teach the temporal convolutions alone (paper section 3.2, two-stage schedule).
 """
 
 import json
@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.video.network import PictureNet
-from training.motion.train import seed_all
+from training.common.loop import seed_all
 from training.pictures.checkpoint import load_net, save_net
 from training.pictures.config import PictureTraining, StageConfig
 from training.pictures.data import Batch, Clips
@@ -88,7 +88,7 @@ class Trainer:
 
     def held_out_db(self, steps: int = 1) -> float:
         """Return the signal to noise of restored photographs of people it never saw."""
-        return decibels(restored(self.ema, self._check, self.run.noise.start, steps), self._check.target)
+        return decibels(restored(self.ema, self._check, steps), self._check.target)
 
     def _steps(self) -> Iterator[tuple[StageConfig, int]]:
         columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -103,10 +103,13 @@ class Trainer:
                 begun += stage.steps
 
     def _advance(self, stage: StageConfig, done: int) -> Losses:
+        choose_parameters(self.net, stage)
+        if stage.stage == "temporal" and done == 0:
+            self.net.load_state_dict(self.ema.state_dict())
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
         batch = self._clips.draw(
-            stage.batch, stage.crop_px, moving=stage.stage != "image", blurred=stage.blurred
+            stage.batch, stage.crop_px, moving=stage.stage == "temporal", blurred=stage.blurred
         )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
@@ -116,15 +119,16 @@ class Trainer:
         share = min(self.run.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for kept, new in zip(self.ema.parameters(), self.net.parameters(), strict=True):
-                kept.lerp_(new, 1 - share)
+                if new.requires_grad:
+                    kept.lerp_(new, 1 - share)
         return losses
 
     def _losses(self, stage: StageConfig, batch: Batch) -> Losses:
         if stage.stage == "finish":
             return finish_step(
-                self._net, self._critic, self._rival, batch, stage.loss, self.run.noise, self._perceptual
+                self._net, self._critic, self._rival, batch, stage.loss, stage.noise, self._perceptual
             )
-        noisy, t = draw_noisy(batch, self.run.noise)
+        noisy, t = draw_noisy(batch, stage.noise)
         if stage.stage == "regressor":
             noisy, t = torch.zeros_like(noisy), torch.ones_like(t)
         with self._accelerator.autocast():
@@ -151,7 +155,7 @@ class Trainer:
         partial = self.out / f"{STATE}.partial"
         torch.save(state, partial)
         partial.replace(self.out / STATE)
-        save_sheet(self.out / SAMPLES, self.ema, self._check, self.run.noise.start)
+        save_sheet(self.out / SAMPLES, self.ema, self._check)
 
     def _resume(self) -> None:
         if not (self.out / STATE).is_file():
@@ -181,6 +185,12 @@ def _perceptual(run: PictureTraining) -> Perceptual | None:
 def asdict_tensors(losses: Losses) -> dict[str, Tensor]:
     """Return the parts of the loss by name."""
     return {name: getattr(losses, name) for name in losses.__dataclass_fields__}
+
+
+def choose_parameters(net: PictureNet, stage: StageConfig) -> None:
+    """Let a stage of clips teach the temporal convolutions alone: single pictures stay as they were."""
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(stage.stage != "temporal" or name.startswith("temporal."))
 
 
 def pace(step: int, steps: int, warmup: int) -> float:

@@ -5,7 +5,7 @@ the text is known, who has the floor, the person's style, and the keys and value
 Frames are made one by one whatever the chunk, so chunks cannot change what is made.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from models.motion.chance import Stream, chance
 from models.motion.diffusion.network import Cache, MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, Motion
 from models.motion.diffusion.schedule import alpha_sigma
-from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES
+from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES, TRUNK
+from models.motion.diffusion.smoothing import Trail, smooth
 from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
 from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
@@ -48,12 +49,21 @@ class Sampling:
     """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
+    lips_before: float = 0.4
+    body_follow: float = 0.5
+    """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
+    head_reach: float = 1.4
+    """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"no sampler {self.sampler!r}; there are: {', '.join(SAMPLERS)}")
         if not 1 <= self.steps < _DRAWS - 1:
             raise ValueError(f"{self.steps} steps are not between 1 and {_DRAWS - 2}")
+        if not (0.0 <= self.lips_before < 1.0 and 0.0 < self.body_follow <= 1.0):
+            raise ValueError(
+                f"lips_before {self.lips_before} is not in 0..1, or body_follow {self.body_follow} not over 0"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class DiffusionState:
     cache: Cache
     gate: GateState[Any] | None = None
     """What was heard of the speech that goes on; None without a scorer."""
+    trail: Trail = field(default_factory=Trail.none)
+    """What smoothing remembers."""
     frame: int = 0
 
 
@@ -98,6 +110,8 @@ class DiffusionMotion:
         past_t[list(MOUTH)] = self._sampling.mouth_t
         self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
         reach = min(self._sampling.lookahead_frames, self._network.shape.ahead_frames)
+        self._scale = self._network.motion_scale.copy()
+        self._scale[list(TRUNK)] *= self._sampling.head_reach
         self._gate = None if scorer is None else SpeechGate(scorer, self._network.shape.past_frames, reach)
         self._silence = self._network.hear_columns(log_mel(np.zeros(SAMPLES_PER_FRAME, np.float32)))[:1]
 
@@ -124,7 +138,7 @@ class DiffusionMotion:
             )
         columns, mel = self._hear(chunk, state)
         shares, gate = self._shares(chunk, state)
-        cache, frames = state.cache.copy(), []
+        cache, trail, frames = state.cache.copy(), state.trail, []
         for i in range(chunk.frames):
             window = columns[COLUMNS_PER_FRAME * i :][: self._heard_columns(chunk)]
             if shares is not None:
@@ -138,10 +152,11 @@ class DiffusionMotion:
             cache = self._network.remember(
                 seen.astype(np.float32), self._sampling.mouth_t, self._sampling.rest_t, condition, cache
             )
-            frames.append(self._frame(x0))
+            shown, trail = smooth(x0, trail, self._sampling.lips_before, self._sampling.body_follow)
+            frames.append(self._frame(shown))
         begin = COLUMNS_PER_FRAME * chunk.frames
         after = replace(
-            state, mel=mel, cache=cache, gate=gate, frame=state.frame + chunk.frames,
+            state, mel=mel, cache=cache, gate=gate, trail=trail, frame=state.frame + chunk.frames,
             columns=columns[begin : begin + self._past_columns].copy(),
         )  # fmt: skip
         return frames, after
@@ -203,7 +218,7 @@ class DiffusionMotion:
         return SAMPLERS[sampling.sampler](denoise, noise, sampling.steps)
 
     def _frame(self, x0: Motion) -> MotionFrame:
-        vector = self._network.motion_mean + self._network.motion_scale * x0
+        vector = self._network.motion_mean + self._scale * x0
         faces = len(EXPRESSIONS)
         vector[:faces] = np.clip(vector[:faces], 0.0, 1.0)
         return MotionFrame.from_vector(np.asarray(vector, np.float32))

@@ -12,10 +12,22 @@ from training.pictures.evaluation.systems import open_systems, parse_options
 
 
 def test_unknown_systems_are_told_the_choices():
-    with pytest.raises(ValueError, match=r"still, warp, and any package\.module:factory"):
+    with pytest.raises(ValueError, match=r"still, warp, learned, regressor, and any package\.module:factory"):
         open_systems(["nonsense"])
     with pytest.raises(ValueError, match="takes no options"):
         open_systems(["warp:steps=2"])
+
+
+def test_options_of_the_learned_stage_are_known(tmp_path):
+    for options, told in (
+        ("speed=2", "steps=…, runtime=…, weights=…"),
+        ("steps=3", "there are: 1, 2, 4"),
+        ("runtime=magic", "auto, openvino-int8, openvino, torch"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            open_systems([f"learned:{options}"])
+    with pytest.raises(OSError, match="absent"):
+        open_systems([f"learned:weights={tmp_path / 'absent.safetensors'}"])
 
 
 def test_a_system_named_twice_is_measured_once():

@@ -18,7 +18,7 @@ from models.picture import Tier
 from training.evaluation.figures import Figures
 from training.pictures.evaluation.identity import FaceDescriber, distance
 from training.pictures.evaluation.regions import regions_of
-from training.pictures.evaluation.sharpness import edges_of
+from training.pictures.evaluation.sharpness import cpbd
 from training.pictures.evaluation.systems import System
 from training.warp_sheet import MOTIONS
 
@@ -68,7 +68,7 @@ def measure_drift(
             if describer and own is not None
             else np.nan
         )
-        rows.append((picture[box.box].mean((0, 1)), apart, edges_of(picture).cpbd(box.mask)))
+        rows.append((picture[box.box].mean((0, 1)), apart, cpbd(picture[box.box])))
     colour, identity, sharpness = (np.array(column, np.float64) for column in zip(*rows, strict=True))
     return Drift(
         colour.reshape(-1, STATIONS, 3), identity.reshape(-1, STATIONS), sharpness.reshape(-1, STATIONS)

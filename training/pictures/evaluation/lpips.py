@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from training.pictures.evaluation.lpips_weights import find_weights, read_weights
 
-Features = tuple[Float[Tensor, "1 channels rows columns"], ...]
-"""Outputs of the five stages, each pixel's channels of length 1."""
+Features = tuple[Tensor, ...]
+"""Outputs of the five stages [batch, channels, rows, columns], each pixel's channels of length 1."""
 
 
 @dataclass(frozen=True, slots=True)

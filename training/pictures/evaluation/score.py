@@ -14,7 +14,7 @@ from training.pictures.evaluation.errors import errors_of
 from training.pictures.evaluation.identity import distance
 from training.pictures.evaluation.instruments import Instruments
 from training.pictures.evaluation.regions import Region, regions_of
-from training.pictures.evaluation.sharpness import edges_of
+from training.pictures.evaluation.sharpness import cpbd
 
 if TYPE_CHECKING:
     from training.pictures.evaluation.lpips import Features
@@ -96,8 +96,8 @@ def pixel_figures(truth: Truth, made: UInt8[np.ndarray, "side side 3"]) -> Figur
 
 def sharpness_figures(truth: Truth, made: UInt8[np.ndarray, "side side 3"]) -> Figures:
     """Return the sharpness of regions; the true picture's own when `made` is it."""
-    edges = edges_of(made)
-    return {f"{name}_cpbd": edges.cpbd(truth.regions[name].mask) for name in SHARP if name in truth.regions}
+    regions = truth.regions
+    return {f"{name}_cpbd": cpbd(made[regions[name].box]) for name in SHARP if name in regions}
 
 
 def looked_at(instruments: Instruments, regions: Mapping[str, Region]) -> list[tuple[str, str, int]]:

@@ -6,12 +6,11 @@ seen as blurred with probability 1 - exp(-(w / w_jnb(C))^β); just noticeable is
 edge counts as sharp when it is no wider than w_jnb, and β plays no part.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from numba import njit
 
 BLOCK_PX: Final = 64
@@ -21,35 +20,26 @@ LOW_CONTRAST: Final = 50
 WIDE_PX, NARROW_PX = 5, 3
 """w_jnb up to `LOW_CONTRAST`, and above it."""
 LEAST_EDGES: Final = 20
-"""With fewer edges a region has no sharpness."""
+"""With fewer edges a picture has no sharpness."""
 _THRESHOLD: Final = 4.0
 """An edge's squared gradient is at least this times the picture's mean (Sobel's usual threshold)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """The vertical edges of a picture."""
+def cpbd(picture: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Return the share of a picture's vertical edges that are sharp, 0..1; NaN where there are hardly any.
 
-    rows: Int64[np.ndarray, "edges"]
-    columns: Int64[np.ndarray, "edges"]
-    sharp: Bool[np.ndarray, "edges"]
-    """Which are no wider than what is just noticed as blur."""
-
-    def cpbd(self, mask: Bool[np.ndarray, "height width"]) -> float:
-        """Return the share of a region's edges that are sharp, 0..1; NaN where there are hardly any."""
-        inside = mask[self.rows, self.columns]
-        return float(self.sharp[inside].mean()) if inside.sum() >= LEAST_EDGES else float("nan")
-
-
-def edges_of(picture: UInt8[np.ndarray, "height width 3"]) -> Edges:
-    """Find the edges of an RGB picture and judge each."""
+    What is an edge depends on the whole picture: give the part that is meant, or what is sharp beside it
+    hides its blurred edges.
+    """
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     slope = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     edge = _edge_pixels(slope)
     limit = _just_noticeable_px(grey, edge)
     rows, columns = np.nonzero(edge & (limit > 0))
+    if len(rows) < LEAST_EDGES:
+        return float("nan")
     widths = _widths(grey.astype(np.int64), rows, columns, slope[rows, columns] > 0)
-    return Edges(rows, columns, widths <= limit[rows, columns])
+    return float((widths <= limit[rows, columns]).mean())
 
 
 def _edge_pixels(slope: Float32[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from models.avatar import Avatar
 from models.motion.frame import MotionFrame
 from models.picture import PictureStage, Tier
-from models.video.runtime import RuntimeName, find_runtime
+from models.video.runtime import TIMES, RuntimeName, Sampler, find_runtime
 from models.video.stage import LearnedPicture
 from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
@@ -55,31 +55,44 @@ SYSTEMS: Final[Mapping[str, Callable[[str], System]]] = {
     "still": lambda options: System(_plain("still", options), StillPicture),
     "warp": lambda options: System(_plain("warp", options), WarpPicture),
     "learned": lambda options: _learned(options),
+    "regressor": lambda options: _learned(options, plainly=True),
 }
 """By name: what makes the system of the options after the colon. A new picture stage adds its line here."""
 
 
-def _learned(options: str) -> System:
+def _learned(options: str, *, plainly: bool = False) -> System:
     """Return the learned picture; every option has the default of `agent.picture.PictureConfig`.
+
+    Args:
+        options: what follows the colon.
+        plainly: without noise, as a network that was trained to regress.
 
     Raises:
         ValueError: no such option, runtime or number of steps.
+        OSError: the weights are not there.
+        RuntimeMissingError: the runtime is not installed; it is not replaced by the warp.
     """
     given = parse_options(options, ("steps", "runtime", "weights"))
     runtime = given.get("runtime", "auto")
     if runtime not in get_args(RuntimeName):
         raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
-    named = cast("RuntimeName", runtime)
-    weights = PictureWeights.load(Path(given["weights"]) if "weights" in given else ASSET)
+    steps = given.get("steps", "1")
+    if steps not in map(str, TIMES):
+        raise ValueError(f"no sampler of {steps!r} steps; there are: {', '.join(map(str, TIMES))}")
+
+    def sampler(seed: int) -> Sampler:
+        return Sampler((1.0,), None) if plainly else Sampler.of(int(steps), seed)
+
+    weights = Path(given.get("weights", ASSET))
+    loaded = PictureWeights.load(weights)
+    _, program = find_runtime(cast("RuntimeName", runtime))
 
     def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
-        _, program = find_runtime(named)
-        return LearnedPicture(
-            WarpPicture(avatar), weights, program, steps=int(given.get("steps", "1")), seed=seed
-        )
+        return LearnedPicture(WarpPicture(avatar), loaded, program, sampler(seed))
 
-    name = "learned" + (f":{options}" if options else "")
-    return System(name, lambda avatar: seeded(avatar, 0), seeded)
+    told = ",".join(f"{key}={weights.stem if key == 'weights' else value}" for key, value in given.items())
+    name = ("regressor" if plainly else "learned") + (f":{told}" if told else "")
+    return System(name, lambda avatar: seeded(avatar, 0), None if plainly else seeded)
 
 
 def _plain(name: str, options: str) -> str:
