@@ -27,6 +27,7 @@ from jaxtyping import Int16
 
 from agent.assembly_config import AssemblyConfig
 from agent.conversation import OUTBOX_LIMIT, Conversation
+from agent.echo import EchoScorer
 from agent.guest_ear import GuestEar
 from agent.mailbox import Mailbox
 from agent.minutes import Minutes
@@ -55,7 +56,7 @@ class Assembly:
         conversation: hears, thinks and speaks; its history is `minutes`.
         minutes: told who speaks.
         performer: gives the session to the room.
-        detector_of: makes what finds speech in one microphone.
+        detector_of: makes what finds speech in one microphone, and its guard against echo, if any.
         config: the rules' numbers.
         admit: takes the place of one more guest, returns how to give it back. Raises `RoomFullError`.
     """
@@ -66,7 +67,7 @@ class Assembly:
         conversation: Conversation,
         minutes: Minutes,
         performer: VoicedPerformer,
-        detector_of: Callable[[], SpeechDetector[Any]],
+        detector_of: Callable[[], tuple[SpeechDetector[Any], EchoScorer[Any] | None]],
         config: AssemblyConfig,
         admit: Callable[[], Callable[[], None]],
     ) -> None:
@@ -131,6 +132,7 @@ class Assembly:
             "floor_waiting": float(len(self._waiting)),
             "floor_refused": float(self._refused),
             "waiting_forgotten_s": sum(seat.ear.forgotten_s for seat in self._seats),
+            "guests_echo_windows": float(sum(seat.ear.echo_windows for seat in self._seats)),
         }
 
     async def aclose(self) -> None:
@@ -158,6 +160,12 @@ class Assembly:
         elif self._hears(seat) and self._yields(seat):
             self._pass_on()
         self._tell_talking()
+
+    def played(self, seat: "GuestSeat", pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what a guest's loudspeaker plays: the avatar, and the other guests."""
+        seat.ear.played(pcm)
+        if self._hears(seat):
+            self._conversation.played(pcm)
 
     def want(self, seat: "GuestSeat", text: str = "") -> None:
         """Let a guest have the floor for their speech or a text, now or later."""
@@ -192,7 +200,8 @@ class Assembly:
         self._tell_talking()
 
     def _new_ear(self) -> GuestEar:
-        return GuestEar(self._detector_of(), self._config.wait_limit_s)
+        detector, echo = self._detector_of()
+        return GuestEar(detector, self._config.wait_limit_s, echo)
 
     def _hears(self, seat: "GuestSeat") -> bool:
         return self._holder is seat and not self._typed
@@ -302,6 +311,11 @@ class GuestSeat:
         """Take the guest's microphone; see `Listener`."""
         if not self._left:
             self._assembly.hear(self, pcm, sample_rate_hz)
+
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the guest hears; see `Seat`."""
+        if not self._left:
+            self._assembly.played(self, pcm)
 
     def push_text(self, text: str) -> None:
         """Take a typed turn; see `Listener`. Blank text is nothing."""

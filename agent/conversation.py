@@ -102,8 +102,12 @@ class Conversation:
     async def packets(self) -> AsyncIterator[AVPacket]:
         """Yield pictures and sound for ever; see `Partner`. The ear is told what goes out."""
         async for packet in self._session:
-            self._senses.hearing.played(packet.pcm)
+            self.played(packet.pcm)
             yield packet
+
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the visitor's loudspeaker plays, at `MEDIA_RATE_HZ`, where `packets` does not tell."""
+        self._senses.hearing.played(pcm)
 
     def events(self) -> AsyncIterator[RoomEvent]:
         """Yield what the page should know; see `Partner`."""

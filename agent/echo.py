@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.vad import DetectorState, SpeechDetector, VadConfig
+from engine.packets import MEDIA_RATE_HZ
+from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
 from models.speech.scorer import WINDOW, SpeechScorer, Window
 
@@ -47,6 +50,8 @@ _BELIEVED: Final = 0.3
 """A path is known when so much agreement has lasted: an echo comes to 0.5, another voice to 0.25."""
 _ALONE: Final = 0.1
 """So much better than all others is the one delay of an echo. A voice of like pitch agrees at many."""
+_LONE_SHARE: Final = 0.55
+"""Share of the agreement that is enough at such a delay: an echo's first windows do not agree fully yet."""
 _NEAR: Final = 4
 """Delays beside the best that agree because of it, in hops."""
 
@@ -164,7 +169,8 @@ class EchoScorer(Generic[StateT]):
         lead = state.played.count - state.heard.count
         trust = _moved(state.trust, lead - state.lead)
         known = _known(trust)
-        is_echo, gain_db = agreement.max() > self._config.agreement, state.gain_db
+        needed = self._config.agreement * (_LONE_SHARE if _lead(agreement) > _ALONE else 1.0)
+        is_echo, gain_db = agreement.max() > needed, state.gain_db
         if known.any():
             is_echo = is_echo or agreement[_widened(known)].max() > self._config.known_agreement
             played_db, heard_db = self._levels(state, int(np.argmax(trust)))
@@ -189,6 +195,38 @@ class EchoScorer(Generic[StateT]):
         return float(pairs.max()), float(state.heard.level_db[-2:].mean())
 
 
+class OwnVoice:
+    """Tells an `EchoScorer`, behind a detector, what is played where its microphone is.
+
+    Args:
+        echo: the detector's scorer, where it knows the avatar's own voice; None where it does not.
+    """
+
+    def __init__(self, echo: EchoScorer[Any] | None) -> None:
+        self._echo = echo
+        self._resampler = StreamResampler(MEDIA_RATE_HZ, SPEECH_RATE_HZ)
+
+    def play(self, pcm: Int16[np.ndarray, "samples"], vad: DetectorState[Any]) -> DetectorState[Any]:
+        """Return the detector's state after what goes out, silence too: mono at `MEDIA_RATE_HZ`."""
+        if self._echo is None:
+            return vad
+        return replace(vad, scorer=self._echo.play(self._resampler.push(to_float(pcm)), vad.scorer))
+
+    def explained(self, vad: DetectorState[Any]) -> int:
+        """Return how many windows of speech were taken for echo."""
+        return int(vad.scorer.explained) if self._echo is not None else 0
+
+
+def guarded(
+    scorer: SpeechScorer[Any], vad: VadConfig, config: EchoConfig
+) -> tuple[SpeechDetector[Any], EchoScorer[Any] | None]:
+    """Return what finds speech in one microphone, and its guard against echo where `config` has one."""
+    if not config.guard:
+        return SpeechDetector(scorer, vad), None
+    echo = EchoScorer(scorer, config)
+    return SpeechDetector(echo, vad), echo
+
+
 def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
     """Return for each delay, in hops, how well what is heard agrees with what was played: -1..1."""
     loud = np.clip((heard.level_db - _AUDIBLE_DB) / 20.0, 0.0, 1.0)[:, None]
@@ -201,9 +239,14 @@ def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
 
 def _known(trust: Float32[np.ndarray, "delays"]) -> Any:
     """Return which delays are believed; none where others, far from the best, are about as good."""
-    best = int(np.argmax(trust))
-    others = np.delete(trust, slice(max(0, best - _NEAR), best + _NEAR + 1))
-    return (trust > _BELIEVED) & (trust[best] - others.max() > _ALONE)
+    return (trust > _BELIEVED) & (_lead(trust) > _ALONE)
+
+
+def _lead(values: Float32[np.ndarray, "delays"]) -> float:
+    """Return by how much the best delay is better than all that are not near it."""
+    best = int(np.argmax(values))
+    others = np.delete(values, slice(max(0, best - _NEAR), best + _NEAR + 1))
+    return float(values[best] - others.max())
 
 
 def _widened(known: Any) -> Any:

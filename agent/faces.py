@@ -183,8 +183,10 @@ class Faces:
 
     async def aclose(self) -> None:
         """End the sessions whose borrowers did not, and the work. Safe to call twice."""
-        for one in (*self._lent, *self._drawn):
-            await one.aclose()
+        for session in list(self._lent):
+            await session.aclose()
+        for portrayal in list(self._drawn):
+            await portrayal.aclose()
         await self._compute.aclose()
 
     def _enter(self) -> Place:

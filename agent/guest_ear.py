@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 from jaxtyping import Int16
 
+from agent.echo import EchoScorer, OwnVoice
 from agent.vad import SpeechDetector, SpeechEnded, SpeechStarted
 from models.motion.stage import SPEECH_RATE_HZ
 
@@ -28,10 +29,14 @@ class GuestEar:
     Args:
         detector: finds speech.
         limit_s: how much of what a guest says is kept while somebody else is heard; the oldest goes first.
+        echo: the detector's scorer, where it knows what the guest's loudspeaker plays.
     """
 
-    def __init__(self, detector: SpeechDetector[Any], limit_s: float) -> None:
+    def __init__(
+        self, detector: SpeechDetector[Any], limit_s: float, echo: EchoScorer[Any] | None = None
+    ) -> None:
         self._detector = detector
+        self._own_voice = OwnVoice(echo)
         self._vad = detector.init_state()
         self._limit = round(limit_s * SPEECH_RATE_HZ)
         self._resampler: soxr.ResampleStream | None = None
@@ -69,6 +74,15 @@ class GuestEar:
             self.silent_s = 0.0
         return sound
 
+    def played(self, pcm: Sound) -> None:
+        """Take what the guest's loudspeaker plays, silence too: mono at `MEDIA_RATE_HZ`."""
+        self._vad = self._own_voice.play(pcm, self._vad)
+
+    @property
+    def echo_windows(self) -> int:
+        """Windows of speech that were taken for echo."""
+        return self._own_voice.explained(self._vad)
+
     def keep(self, sound: Sound) -> None:
         """Keep sound that nobody else hears: speech and its tail for `take`, of the rest a little."""
         if self.silent_s < TAIL_S and (self._said or self.speaking or self.held):
@@ -99,7 +113,7 @@ class GuestEar:
 
     def end(self) -> None:
         """Take what was said so far for said; whoever goes on begins anew."""
-        self._vad = self._detector.init_state()
+        self._vad = self._detector.ended(self._vad)
         self.speaking = False
 
     def forget(self) -> None:

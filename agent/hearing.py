@@ -13,10 +13,8 @@ import soxr
 from jaxtyping import Float32, Int16
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.echo import EchoScorer
+from agent.echo import EchoScorer, OwnVoice
 from agent.vad import SpeechDetector, SpeechEnded, SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
-from engine.packets import MEDIA_RATE_HZ
-from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
 
 _KEEP_AFTER_MS: Final = 100
@@ -79,8 +77,7 @@ class Hearing:
         self, detector: SpeechDetector[Any], config: HearingConfig, echo: EchoScorer[Any] | None = None
     ) -> None:
         self._detector = detector
-        self._echo = echo
-        self._echo_resampler = StreamResampler(MEDIA_RATE_HZ, SPEECH_RATE_HZ)
+        self._own_voice = OwnVoice(echo)
         self._vad = detector.init_state()
         self._pre_roll = config.pre_roll_ms * SPEECH_RATE_HZ // 1000
         self._longest = round(config.max_utterance_s * SPEECH_RATE_HZ)
@@ -101,11 +98,10 @@ class Hearing:
 
     def stats(self) -> dict[str, float]:
         """Return `hearing_buffer_s`, `hearing_forgotten_s`: what overlong utterances lost, `echo_windows`."""
-        echo = self._vad.scorer.explained if self._echo is not None else 0
         return {
             "hearing_buffer_s": len(self._sound) / SPEECH_RATE_HZ,
             "hearing_forgotten_s": self._forgotten_s,
-            "echo_windows": float(echo),
+            "echo_windows": float(self._own_voice.explained(self._vad)),
         }
 
     def push(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> Sequence[HearingEvent]:
@@ -119,9 +115,7 @@ class Hearing:
 
     def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
         """Take what the avatar says, as it goes out, silence too: mono at `MEDIA_RATE_HZ`."""
-        if self._echo is not None:
-            sound = self._echo_resampler.push(to_float(pcm))
-            self._vad = replace(self._vad, scorer=self._echo.play(sound, self._vad.scorer))
+        self._vad = self._own_voice.play(pcm, self._vad)
 
     def end_after(self, silence_ms: int | None) -> None:
         """Let the pause at hand end the turn when it is so long; None stands for `vad.min_silence_ms`.

@@ -8,7 +8,7 @@ from typing import Self
 from agent.assembly import Assembly
 from agent.config import Config
 from agent.conversation import Conversation, Senses
-from agent.echo import EchoScorer
+from agent.echo import guarded
 from agent.faces import FaceModels, Faces
 from agent.faculties import Faculties, load_faculties, warm_up
 from agent.fillers import Fillers
@@ -23,7 +23,6 @@ from agent.pictures import Portraits
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.turn_end import turn_end
-from agent.vad import SpeechDetector
 from agent.words import Words
 from engine.portrayal import Portrayal, VoiceSource
 from models.ownership import NOBODYS, Ownership
@@ -120,7 +119,7 @@ class ConversationHost:
         minutes = Minutes(self._opening(avatar, company=True), config.conversation.history_chars)
         assembly = Assembly(
             session, Conversation(session, self._senses(minutes), config.conversation, left), minutes,
-            VoicedPerformer(session, shared.voice), lambda: SpeechDetector(shared.scorer, config.vad),
+            VoicedPerformer(session, shared.voice), lambda: guarded(shared.scorer, config.vad, config.echo),
             config.assembly, self._faces.admit_guest,
         )  # fmt: skip
         self._assemblies.add(assembly)
@@ -146,13 +145,15 @@ class ConversationHost:
         """Return what a realtime conversation hears, thinks and speaks with."""
         config, shared = self._config, self._faculties
         return Mindset(
-            Ears(shared.scorer, config.vad, config.hearing),
+            Ears(shared.scorer, config.vad, config.hearing, config.echo),
             shared.asr,
             shared.mind,
             shared.voice,
             self._opening(avatar),
             config.conversation.history_chars,
             config.conversation.ahead_s,
+            Words(config.words),
+            config.turn_end,
         )
 
     def stats(self) -> dict[str, float]:
@@ -185,11 +186,9 @@ class ConversationHost:
 
     def _hearing(self) -> Hearing:
         """Return the ear of one visit."""
-        config, scorer = self._config, self._faculties.scorer
-        if not config.echo.guard:
-            return Hearing(SpeechDetector(scorer, config.vad), config.hearing)
-        echo = EchoScorer(scorer, config.echo)
-        return Hearing(SpeechDetector(echo, config.vad), config.hearing, echo)
+        config = self._config
+        detector, echo = guarded(self._faculties.scorer, config.vad, config.echo)
+        return Hearing(detector, config.hearing, echo)
 
     def _opening(self, avatar: str, *, company: bool = False) -> Sequence[Message]:
         return opening(self._config.persona, self._title(avatar), company=company)

@@ -37,6 +37,18 @@ class TurnEndConfig(BaseModel):
         return self
 
 
+Eagerness = Literal["low", "medium", "high", "auto"]
+
+
+def eager(config: TurnEndConfig, eagerness: Eagerness) -> TurnEndConfig:
+    """Return settings for who waits longer (`low`) than `config` says, or shorter (`high`)."""
+    if eagerness == "low":
+        return config.model_copy(update={"unsure_ms": config.incomplete_ms})
+    if eagerness == "high":
+        return config.model_copy(update={"incomplete_ms": config.unsure_ms})
+    return config
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How a pause is taken."""

@@ -117,6 +117,12 @@ class SpeechDetector(Generic[StateT]):
         """Return the state before the first sample."""
         return DetectorState(self._scorer.init_state())
 
+    def ended(self, state: DetectorState[StateT]) -> DetectorState[StateT]:
+        """Return the state in which nobody speaks; what the scorer knows of the sound stays."""
+        return replace(
+            state, loud_since=None, speaking=False, quiet_since=None, paused=False, end_after_ms=None
+        )
+
     def step(
         self, pcm: Float32[np.ndarray, "samples"], state: DetectorState[StateT]
     ) -> tuple[Sequence[SpeechEvent], DetectorState[StateT]]:
@@ -153,10 +159,7 @@ class SpeechDetector(Generic[StateT]):
         quiet = state.heard - WINDOW if quiet is None else quiet
         limit_ms = self._config.min_silence_ms if state.end_after_ms is None else state.end_after_ms
         if _ms(state.heard - quiet) >= limit_ms:
-            silent = replace(
-                state, loud_since=None, speaking=False, quiet_since=None, paused=False, end_after_ms=None
-            )
-            return SpeechEnded(quiet, state.heard), silent
+            return SpeechEnded(quiet, state.heard), self.ended(state)
         if not state.paused and _ms(state.heard - quiet) >= self._config.pause_ms:
             return SpeechPaused(quiet, state.heard), replace(state, quiet_since=quiet, paused=True)
         return None, replace(state, quiet_since=quiet)

@@ -17,6 +17,8 @@ from models.warp import WarpPicture
 
 SECONDS: Final = 4
 """The film is played again and again."""
+VOICE_S: Final = 150.0
+"""Longer than what is measured, for a browser plays it once."""
 WIDTH, HEIGHT = 480, 480
 RATE_HZ: Final = 48_000
 OPENINGS_S: Final = (0.5, 0.8, 2.4, 2.9, 3.1)
@@ -45,7 +47,7 @@ def write_voice(folder: Path) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
-        file.writeframes(speechlike(600.0, RATE_HZ).astype("<i2").tobytes())
+        file.writeframes(speechlike(VOICE_S, RATE_HZ).astype("<i2").tobytes())
     return path
 
 

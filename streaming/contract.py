@@ -263,6 +263,13 @@ class Performer(Protocol):
 class Seat(Listener, Protocol):
     """One guest's place in a company."""
 
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the guest's loudspeaker plays, silence too, as it goes out: mono at `MEDIA_RATE_HZ`.
+
+        It may come back by the microphone, and is nobody's turn then. Never blocks.
+        """
+        ...
+
     def leave(self) -> None:
         """Get up; what the guest said is still heard. Safe to call twice."""
         ...

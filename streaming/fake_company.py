@@ -113,6 +113,8 @@ class FakeSeat:
     guest: Guest
     heard_s: float = 0.0
     """Sound pushed so far."""
+    loudest_played: int = 0
+    """Largest sample that the guest was sent so far."""
     held: bool = False
     _gate: VoiceGate = field(default_factory=VoiceGate)
     _state: GateState = field(default_factory=GateState)
@@ -136,6 +138,10 @@ class FakeSeat:
         self.heard_s += len(pcm) / sample_rate_hz
         self._said_s += len(said) / sample_rate_hz
         self._follow(before)
+
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Note how loud it is."""
+        self.loudest_played = max(self.loudest_played, int(np.abs(pcm.astype(np.int32)).max(initial=0)))
 
     def push_text(self, text: str) -> None:
         """Repeat the text."""

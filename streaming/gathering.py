@@ -107,9 +107,8 @@ class Gathering:
         """Send one packet to every guest, with the others' voices in it."""
         voices = {line: line.voice.take(len(packet.pcm)) for line in self._lines}
         for line in self._lines:
-            if line.forward is not None:
-                others = (voice for other, voice in voices.items() if other is not line)
-                line.forward(replace(packet, pcm=mixed(packet.pcm, others)))
+            others = (voice for other, voice in voices.items() if other is not line)
+            line.hand_out(replace(packet, pcm=mixed(packet.pcm, others)))
         self._studio.commit(packet.picture, self._clock.picture_pts(packet.pts_samples))
 
     def _tell_guests(self) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Int16
 
+from engine.packets import AVPacket
 from streaming.contract import Guest, RoomEvent, Seat
 from streaming.media import Forward, Pictures
 from streaming.mixing import GuestVoice
@@ -63,6 +64,12 @@ class GuestLine:
             await self._ended.wait()
         finally:
             self.forward = None
+
+    def hand_out(self, packet: AVPacket) -> None:
+        """Send a packet with what this guest hears, and let the avatar's ear know of it."""
+        if self.forward is not None:
+            self._seat.played(packet.pcm)
+            self.forward(packet)
 
     async def events(self) -> AsyncIterator[RoomEvent]:
         """Yield what the guest is told; see `Attendant`."""

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.exceptions import OperationError
 from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
@@ -22,6 +23,10 @@ _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
 class OfferError(ValueError):
     """The offer cannot be answered; the message says why."""
+
+
+class UnacceptableOfferError(OfferError):
+    """The offer is well-formed and asks for what this room does not do; the message says what it lacks."""
 
 
 class FragmentError(ValueError):
@@ -42,10 +47,17 @@ def open_connection(config: RoomConfig) -> RTCPeerConnection:
 
 
 async def accept(pc: RTCPeerConnection, offer_sdp: str) -> None:
-    """Take the other side's offer. Raises `OfferError` when it is none, or shares no codec with the room."""
+    """Take the other side's offer.
+
+    Raises:
+        UnacceptableOfferError: when it shares no codec with the room.
+        OfferError: when it is no offer.
+    """
     try:
         sdp = strip_hidden_candidates(offer_sdp)
         await pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
+    except OperationError as error:  # aiortc raises it where no codec is shared, and for nothing else
+        raise UnacceptableOfferError("the offer shares no codec with this room") from error
     except Exception as error:  # aiortc's parser raises whatever a malformed line provokes
         msg = f"the offer is no SDP this room can answer ({type(error).__name__})"
         raise OfferError(msg) from error

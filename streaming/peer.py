@@ -15,6 +15,7 @@ from streaming.media import Codec, Pictures
 from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.negotiation import (
     OfferError,
+    UnacceptableOfferError,
     accept,
     ask_thrifty_voice,
     describe,
@@ -79,7 +80,8 @@ class Peer:
         """Return the SDP answer with every candidate in it.
 
         Raises:
-            OfferError: the text is no SDP, lacks sound or picture, or shares no codec with the room.
+            OfferError: the text is no SDP.
+            UnacceptableOfferError: it lacks sound or picture, or shares no codec with the room.
         """
         # aiortc bundles everything on the transport of the track that was added first, and closes that one
         # when the offer bundles on another: so they are added in the offer's order.
@@ -93,7 +95,9 @@ class Peer:
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
-            raise OfferError(msg)
+            raise UnacceptableOfferError(msg)
+        if any("send" not in str(t._offerDirection) for t in self._pc.getTransceivers()):
+            raise UnacceptableOfferError("the offer must receive both audio and video")
         await gather(self._pc, relay_only=self._config.relay_only)
         sdp = await describe(self._pc, answers=True)
         self._install_encoders()

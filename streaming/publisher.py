@@ -12,7 +12,7 @@ from jaxtyping import Int16
 from streaming.config import RoomConfig
 from streaming.microphone import mono
 from streaming.negotiation import (
-    OfferError,
+    UnacceptableOfferError,
     accept,
     describe,
     gather,
@@ -58,7 +58,7 @@ class Publisher:
         await accept(self._pc, offer_sdp)
         sounds = [t for t in self._pc.getTransceivers() if t.kind == "audio"]
         if not sounds or self._sound is None:
-            raise OfferError("the offer must send audio")
+            raise UnacceptableOfferError("the offer must send audio")
         for transceiver in self._pc.getTransceivers():
             transceiver.direction = "recvonly" if transceiver is sounds[0] else "inactive"
         sounds[0].setCodecPreferences(preferred_codecs("audio", self._config.video_codec))

@@ -6,7 +6,8 @@ WHIP is RFC 9725, WHEP draft-ietf-wish-whep; both exchange one offer for one ans
     PATCH  /whip/SHOW/KEY, /whep/SHOW/KEY     application/trickle-ice-sdpfrag → 204
     DELETE /whip/SHOW/KEY, /whep/SHOW/KEY     → 200
 
-Candidates may trickle in. ICE restarts are not possible with aiortc, and get 422 (RFC 9725 section 4.3.1).
+Candidates may trickle in. ICE restarts are not possible with aiortc; they get 422 and change nothing (RFC
+9725 section 4.3.1). An offer that is none gets 400, one that cannot be answered as a whole 422.
 """
 
 import secrets
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from streaming.config import IceServer, RoomConfig
 from streaming.contract import RoomFullError
-from streaming.negotiation import FragmentError, OfferError
+from streaming.negotiation import FragmentError, OfferError, UnacceptableOfferError
 from streaming.participants import Participants
 from streaming.show import ShowBusyError
 from streaming.upload import body_within
@@ -55,7 +56,7 @@ class SignallingApi:
 
     async def options(self, _: Request) -> Response:
         """Say what may be posted, and which ICE servers there are."""
-        return self._with_links(Response(status_code=204, headers={"Accept-Post": SDP}))
+        return self._with_links(Response(status_code=200, headers={"Accept-Post": SDP}))
 
     async def open(self, request: Request) -> Response:
         """Answer an SDP offer."""
@@ -64,6 +65,8 @@ class SignallingApi:
         show, avatar = request.path_params["show"], request.query_params.get("avatar")
         try:
             opened = await self._participants.open(show, avatar, offer)
+        except UnacceptableOfferError as error:
+            raise HTTPException(422, f"This cannot be answered: {error}.") from error
         except OfferError as error:
             raise HTTPException(400, f"Not an offer: {error}.") from error
         except ValueError as error:
@@ -129,12 +132,11 @@ def _quoted(text: str) -> str:
 
 
 def _check_precondition(if_match: str | None, etag: str) -> None:
-    """Demand the ICE session's ETag, as RFC 9725 section 4.3.1 does; `*` means a restart."""
+    """Demand the ICE session's ETag (RFC 9725 section 4.3.1), or `*`, with which a restart is asked for."""
     if if_match is None:
         raise HTTPException(428, "Send the ETag of this session in If-Match.")
-    if if_match == "*":
-        raise HTTPException(422, "This room cannot restart ICE; end the session and begin another.")
-    if not secrets.compare_digest(if_match.encode(), etag.encode()):
+    given = [tag.strip() for tag in if_match.split(",")]
+    if given != ["*"] and not any(secrets.compare_digest(tag.encode(), etag.encode()) for tag in given):
         raise HTTPException(412, "That is not the ETag of this session.")
 
 

@@ -67,6 +67,7 @@ def video(
     takes: Annotated[int, typer.Option(help="Poses that each portrait is brought back from.", min=1)] = 1,
     seeds: Annotated[int, typer.Option(help="Samples of each picture.", min=1)] = 1,
     settle: Annotated[int, typer.Option(help="Times a motion is shown before it counts.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed, other poses.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder of fitted portraits.", file_okay=False)] = None,
     lpips: Annotated[Path | None, typer.Option(help="Folder of LPIPS' weights.", file_okay=False)] = None,
     sheet: Annotated[Path | None, typer.Option(help="Draw people and motions into this PNG.")] = None,
@@ -80,7 +81,7 @@ def video(
     from training.pictures.evaluation.restoration import Plan
     from training.pictures.evaluation.run import SYSTEMS, Wish, run
 
-    plan = Plan(takes, seeds, settle)
+    plan = Plan(takes, seeds, settle, seed)
     names = tuple(system or SYSTEMS)
     wish = Wish(names, portraits, skip, count, clips, plan, cache, lpips, sheet, drift, frames)
     with context.obj.progress() as progress:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 
 from agent.asr import Asr, AsrError
-from agent.hearing import Began, HearingEvent, Utterance
+from agent.hearing import Began, HearingEvent, MayBeOver, Utterance, WentOn
 from agent.mind import Message, Mind, ToolMind
 from agent.realtime.ears import Ears
 from agent.realtime.events import (
@@ -38,7 +38,10 @@ from agent.realtime.items import Item, Items, new_id
 from agent.realtime.playback import Playback
 from agent.realtime.response import Response
 from agent.realtime.settings import Settings
+from agent.suspicion import Suspicion
+from agent.turn_end import TurnEndConfig, eager, turn_end
 from agent.voice import Voice
+from agent.words import Words
 from engine.session import Session, SessionClosedError
 from models.motion.stage import SPEECH_RATE_HZ, Presence
 
@@ -62,6 +65,9 @@ class Mindset:
     """How much of the conversation the mind is shown."""
     ahead_s: float
     """Speech that is made ahead of what is heard."""
+    words: Words
+    turn_end: TurnEndConfig = TurnEndConfig()  # noqa: RUF009  (frozen)
+    """How long a pause is only a pause, where the client leaves that to the words."""
 
 
 class RealtimeConversation:
@@ -86,6 +92,8 @@ class RealtimeConversation:
         self._answering: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
         """Waits for the words of a turn, to answer it."""
+        self._suspicion: Suspicion | None = None
+        """The words before the pause at hand, on their way."""
         self._playback = Playback(tell)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsubscribe = session.subscribe(self._playback.on_segment)
@@ -123,9 +131,14 @@ class RealtimeConversation:
             case OutputClear():
                 await self._silence("client_cancelled")
 
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the avatar says as it goes out, at `MEDIA_RATE_HZ`: it may come back with the sound."""
+        self._with.ears.played(pcm)
+
     async def aclose(self) -> None:
         """End everything that goes on. The floor is the caller's to give back."""
         await self._silence("client_cancelled")
+        await self._forget_suspicion()
         for task in tuple(self._tasks):
             task.cancel()
         if self._tasks:
@@ -161,31 +174,65 @@ class RealtimeConversation:
                 self._turn.cancel()
             if turns is None or turns.interrupt_response is not False:
                 await self._silence("turn_detected")
+        elif isinstance(event, MayBeOver):
+            await self._suspect(event.pcm)
+        elif isinstance(event, WentOn):
+            await self._forget_suspicion()
         elif isinstance(event, Utterance):
             end_ms = ears.heard_ms - round(1000 * event.silence_s)
             self._tell("input_audio_buffer.speech_stopped", item_id=self._utterance_id, audio_end_ms=end_ms)
-            item = self._commit(event.pcm)
+            item = self._commit(event.pcm, as_paused=event.as_paused)
             if turns is None or turns.create_response is not False:
                 self._turn = self._begin(self._respond_to(item))
 
-    def _commit(self, pcm: Float32[np.ndarray, "samples"]) -> Item:
-        """Make the user's turn of sound an item, and begin to recognise it."""
+    async def _suspect(self, pcm: Float32[np.ndarray, "samples"]) -> None:
+        """Recognise in a pause what was said before it: that tells how long the pause may be."""
+        await self._forget_suspicion()
+        turns = self._settings.turns
+        if turns is None or not turns.by_words:
+            return
+        config = eager(self._with.turn_end, turns.eagerness or "auto")
+        judge = turn_end(config, self._with.words).judge
+        self._with.ears.end_after(judge(None).silence_ms)
+
+        async def on_words(suspicion: Suspicion, text: str) -> None:
+            if suspicion is self._suspicion:
+                self._with.ears.end_after(judge(text).silence_ms)
+
+        self._suspicion = Suspicion(self._with.asr, pcm, on_words)
+
+    async def _forget_suspicion(self) -> None:
+        suspicion, self._suspicion = self._suspicion, None
+        if suspicion is not None:
+            await suspicion.aclose()
+
+    def _commit(self, pcm: Float32[np.ndarray, "samples"], *, as_paused: bool = False) -> Item:
+        """Make the user's turn of sound an item, and begin to recognise it, where that was not done yet."""
+        suspicion, self._suspicion = self._suspicion, None
         item = Item("message", self._utterance_id, spoken=True)
         self._utterance_id = new_id("item")
         self._tell("input_audio_buffer.committed", item_id=item.id, previous_item_id=self._items.last_id)
-        item.transcript = self._begin(self._transcribe(item, pcm))
+        item.transcript = self._begin(self._transcribe(item, pcm, suspicion, as_paused=as_paused))
         self._add(item, done=True)
         return item
 
-    async def _transcribe(self, item: Item, pcm: Float32[np.ndarray, "samples"]) -> str:
+    async def _transcribe(
+        self, item: Item, pcm: Float32[np.ndarray, "samples"], suspicion: Suspicion | None, *, as_paused: bool
+    ) -> str:
         kind = "conversation.item.input_audio_transcription"
         try:
-            item.text = (await self._with.asr.transcribe(pcm)).text
+            if suspicion is not None and as_paused:
+                item.text = await suspicion.words()
+            else:
+                item.text = (await self._with.asr.transcribe(pcm)).text
         except AsrError as error:
             _log.warning("recognition failed: %s", error)
             failure = {"type": "transcription_error", "code": "asr_failed", "message": str(error)}
             self._tell(f"{kind}.failed", item_id=item.id, content_index=0, error=failure)
             return ""
+        finally:
+            if suspicion is not None:
+                await suspicion.aclose()
         usage = {"type": "duration", "seconds": round(len(pcm) / SPEECH_RATE_HZ, 3)}
         self._tell(f"{kind}.completed", item_id=item.id, content_index=0, transcript=item.text, usage=usage)
         return item.text

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float32, Int16
 from pydantic import ValidationError
 
+from agent.echo import EchoConfig, guarded
 from agent.hearing import Hearing, HearingConfig, HearingEvent
 from agent.realtime.events import RATE_HZ, EventError, ServerVad
-from agent.vad import SpeechDetector, VadConfig
+from agent.vad import VadConfig
 from engine.samples import SampleQueue, StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
 from models.speech.scorer import SpeechScorer
@@ -23,10 +24,14 @@ class Ears:
         scorer: tells speech from other sound.
         vad: the room's settings, of which a client may change some.
         hearing: the same for what belongs to an utterance.
+        echo: how the avatar's own voice is told from others.
     """
 
-    def __init__(self, scorer: SpeechScorer[Any], vad: VadConfig, hearing: HearingConfig) -> None:
+    def __init__(
+        self, scorer: SpeechScorer[Any], vad: VadConfig, hearing: HearingConfig, echo: EchoConfig
+    ) -> None:
         self._scorer = scorer
+        self._echo_config = echo
         self._vad_config = vad
         self._hearing_config = hearing
         self._heard_samples = 0
@@ -56,7 +61,8 @@ class Ears:
                 heard = HearingConfig.model_validate(self._hearing_config.model_dump() | kept)
             except ValidationError as error:
                 raise EventError("invalid_turn_detection", first_problem(error)) from error
-            hearing = Hearing(SpeechDetector(self._scorer, vad), heard)
+            detector, echo = guarded(self._scorer, vad, self._echo_config)
+            hearing = Hearing(detector, heard, echo)
         self._hearing = hearing
         self.clear()
 
@@ -74,6 +80,16 @@ class Ears:
             raise EventError("input_audio_buffer_full", f"at most {limit_s:g} s may wait for a commit")
         self._buffer.push(self._resampler.push(to_float(pcm)))
         return []
+
+    def played(self, pcm: Int16[np.ndarray, "samples"]) -> None:
+        """Take what the avatar says, as it goes out, silence too: mono at `MEDIA_RATE_HZ`."""
+        if self._hearing is not None:
+            self._hearing.played(pcm)
+
+    def end_after(self, silence_ms: int | None) -> None:
+        """Let the pause at hand end the turn when it is so long; None stands for what the client asked."""
+        if self._hearing is not None:
+            self._hearing.end_after(silence_ms)
 
     def commit(self) -> Float32[np.ndarray, "samples"]:
         """Return the sound that waits, at 16 kHz.

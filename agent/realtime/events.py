@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int16
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agent.turn_end import Eagerness
 from streaming.problems import first_problem
 
 RATE_HZ: Final = 24_000
@@ -39,14 +40,24 @@ class _Part(BaseModel):
 
 
 class ServerVad(_Part):
-    """Turns are found in the sound. Times in milliseconds; None keeps the room's setting."""
+    """Turns are found in the sound. Times in milliseconds; None keeps the room's setting.
+
+    A `server_vad` that names a silence ends turns by it. Else the words tell how long a silence may be.
+    """
 
     type: Literal["server_vad", "semantic_vad"]
+    eagerness: Eagerness | None = None
+    """How soon a `semantic_vad` takes a turn for over."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
     prefix_padding_ms: int | None = Field(default=None, ge=0)
     silence_duration_ms: int | None = Field(default=None, ge=1)
     create_response: bool | None = None
     interrupt_response: bool | None = None
+
+    @property
+    def by_words(self) -> bool:
+        """Whether the words tell when a turn is over."""
+        return self.type == "semantic_vad" or self.silence_duration_ms is None
 
 
 class Format(_Part):

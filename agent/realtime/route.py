@@ -74,6 +74,7 @@ class RealtimeRoute:
         model = socket.query_params.get("model", "visavis")
         mindset = self._mindset_of(part.show.avatar)
         conversation = RealtimeConversation(part.show.session, mindset, model, outbox.tell)
+        stop_watching = part.show.watch(lambda packet: conversation.played(packet.pcm))
         work = {
             asyncio.create_task(outbox.send(), name="realtime sender"),
             asyncio.create_task(_read(socket, conversation, outbox.tell), name="realtime reader"),
@@ -82,6 +83,7 @@ class RealtimeRoute:
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            stop_watching()
             await conversation.aclose()
             for task in work:
                 task.cancel()

@@ -11,10 +11,10 @@
 The reference is no plane: it is one picture for many frames, and travels beside them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -81,7 +81,7 @@ class Planes:
         if "keypoints" in self.names and keypoints is None:
             raise ValueError("these frames come without the plane keypoints")
         seen = (visible > 127)[:, None].astype(np.float32)
-        makers = {
+        makers: dict[str, Callable[[], Any]] = {
             "dense": lambda: dense,
             "semantic": lambda: semantic[:, None] == np.arange(CLASSES)[:, None, None],
             "warp": lambda: to_signed(warp) * seen,

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from models.controls.window import Window
-from models.motion.frame import MotionFrame
+from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.picture import Picture, Tier
-from models.video.blend import blend, feather
+from models.video.blend import blend, feather, trust
 from models.video.conditions import SIDE, observe
 from models.video.runtime import Compile, Sampler
 from models.video.state import PictureMemory
@@ -84,7 +84,9 @@ class LearnedPicture:
         if tier == Tier.FULL:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), self._noise, state.memory)
-            state = LearnedState(made.memory, made.added, min(1.0, state.share + COME))
+            opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
+            added = made.added * trust(seen.semantic, opening, SIDE)[..., None]
+            state = LearnedState(made.memory, added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
             state = replace(

@@ -12,6 +12,7 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from agent.asr import Asr, ScriptedAsr
+from agent.echo import EchoConfig
 from agent.hearing import HearingConfig
 from agent.mind import Message, Mind
 from agent.realtime.conversation import Mindset
@@ -19,6 +20,7 @@ from agent.realtime.ears import Ears
 from agent.realtime.route import RealtimeRoute
 from agent.vad import VadConfig
 from agent.voice import ToneVoice, Voice
+from agent.words import Words, WordsConfig
 from models.speech.scorer import LoudnessScorer
 from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
@@ -79,14 +81,20 @@ class Caller:
         )
 
 
+def scripted(mind: Mind, asr: Asr | None = None, voice: Voice | None = None, guard: bool = False) -> Mindset:
+    """Return scripted senses."""
+    ears = Ears(LoudnessScorer(), VadConfig(), HearingConfig(), EchoConfig(guard=guard))
+    opening, words = [Message("system", "Be kind.")], Words(WordsConfig())
+    asr = asr or ScriptedAsr(delay_s=0.01)
+    return Mindset(ears, asr, mind, voice or ToneVoice(), opening, 4000, 4.0, words)
+
+
 @asynccontextmanager
 async def realtime_room(
     mind: Mind, *, asr: Asr | None = None, voice: Voice | None = None, token: str | None = None
 ) -> AsyncIterator[tuple[Room, FakeHost]]:
     def mindset(avatar: str) -> Mindset:
-        ears = Ears(LoudnessScorer(), VadConfig(), HearingConfig())
-        opening = [Message("system", "Be kind.")]
-        return Mindset(ears, asr or ScriptedAsr(delay_s=0.01), mind, voice or ToneVoice(), opening, 4000, 4.0)
+        return scripted(mind, asr, voice)
 
     host = FakeHost(size=64)
     config = RoomConfig(bearer_token=token)

@@ -12,22 +12,26 @@ from agent.asr import ScriptedAsr
 from agent.assembly import Assembly
 from agent.assembly_config import AssemblyConfig
 from agent.conversation import Conversation, Senses
+from agent.echo import EchoConfig
+from agent.echo import guarded as guards
 from agent.hearing import Hearing, HearingConfig
 from agent.mind import Message, ScriptedMind
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.turns import ConversationConfig
-from agent.vad import SpeechDetector, VadConfig
+from agent.vad import VadConfig
 from agent.voice import ToneVoice
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
 from engine.config import SessionConfig
+from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME
 from engine.session import Session
 from models.motion.look import Look
 from models.picture import BoxPicture
 from models.speech.scorer import LoudnessScorer
 from streaming.contract import Caption, Guest, Notice, RoomEvent, RoomFullError, StateChange, Talking
 from tests.agent.room import APOLOGY, RATE, plain_turns
+from tests.agent.test_self_interruption import LATE, BuzzingVoice, buzz
 from tests.engine.helpers import RecordingMotion
 
 pytestmark = pytest.mark.virtual_time
@@ -47,9 +51,11 @@ class Table:
     places: list[bool]
     events: list[RoomEvent] = field(default_factory=list)
     packets: list = field(default_factory=list)
+    seats: list = field(default_factory=list)
 
     def sit(self, name, place=0.0):
-        return self.assembly.admit(Guest(name, place))
+        self.seats.append(self.assembly.admit(Guest(name, place)))
+        return self.seats[-1]
 
     async def until(self, state, timeout_s=60.0):
         """Wait for the next state of this name."""
@@ -83,15 +89,17 @@ class Table:
 
 
 @asynccontextmanager
-async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
+async def table(mind, *, asr=None, voice=None, guest_places=8, hears_from=0.01, guarded=False, **config):
     before = asyncio.all_tasks()
     motion = RecordingMotion()
     session = Session(
         motion, BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
     )
     minutes = Minutes([Message("system", "Be kind.")], 4000)
-    hearing = Hearing(SpeechDetector(LoudnessScorer(hears_from), VadConfig()), HearingConfig())
-    senses = Senses(hearing, asr or ScriptedAsr(), mind, ToneVoice(), minutes, *plain_turns(), APOLOGY)
+    echo = EchoConfig(guard=guarded)
+    detector, guard = guards(LoudnessScorer(hears_from), VadConfig(), echo)
+    hearing, voice = Hearing(detector, HearingConfig(), guard), voice or ToneVoice()
+    senses = Senses(hearing, asr or ScriptedAsr(), mind, voice, minutes, *plain_turns(), APOLOGY)
     conversation = Conversation(session, senses, ConversationConfig())
     places = []
 
@@ -102,8 +110,8 @@ async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
         return places.pop
 
     assembly = Assembly(
-        session, conversation, minutes, VoicedPerformer(session, ToneVoice()),
-        lambda: SpeechDetector(LoudnessScorer(), VadConfig()), AssemblyConfig(**config), admit,
+        session, conversation, minutes, VoicedPerformer(session, voice),
+        lambda: guards(LoudnessScorer(), VadConfig(), echo), AssemblyConfig(**config), admit,
     )  # fmt: skip
     at = Table(assembly, minutes, mind, motion, places)
     tasks = [asyncio.create_task(_packets(at)), asyncio.create_task(_events(at))]
@@ -119,6 +127,8 @@ async def table(mind, *, asr=None, guest_places=8, hears_from=0.01, **config):
 
 async def _packets(at):
     async for packet in at.assembly.session:
+        for seat in at.seats:
+            seat.played(packet.pcm)
         at.packets.append(packet)
 
 
@@ -398,3 +408,44 @@ async def test_alone_it_is_a_conversation_like_any_other():
             await at.until_over()
     assert [s.text for s in at.minutes.said][2:] == ["Ann: Really?", "Yes."]
     assert at.yaws == [0.0]
+
+
+async def loudspeaker(at, seat, seconds, *, talks_from_s=None):
+    """Let a guest's microphone hear what their loudspeaker plays, half as loud; then the guest too."""
+    random = np.random.default_rng(0)
+    for frame in range(round(25 * seconds)):
+        await asyncio.sleep(0.04)
+        played = at.packets[max(0, len(at.packets) - 1 - LATE)].pcm
+        pcm = 0.5 * played + random.normal(0, 10, MEDIA_SAMPLES_PER_FRAME)
+        if talks_from_s is not None and frame >= 25 * talks_from_s:
+            pcm += 5000 * buzz(235 * (frame / 25 + np.arange(MEDIA_SAMPLES_PER_FRAME) / MEDIA_RATE_HZ))
+        seat.push_audio(np.clip(pcm, -32768, 32767).astype(np.int16), MEDIA_RATE_HZ)
+
+
+COUNTING = ["One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen."]
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_a_guests_loudspeaker_is_no_guest(guarded):
+    async with table(ScriptedMind([COUNTING]), voice=BuzzingVoice(), guarded=guarded) as at:
+        ann, ben = at.sit("Ann"), at.sit("Ben", -1.0)
+        ann.push_text("Count.")
+        await at.until("speaking")
+        await loudspeaker(at, ben, 4)
+        talking, ends = at.talking, [end for packet in at.packets for end in packet.finished]
+        assert at.assembly.stats()["guests_echo_windows"] > (20 if guarded else -1)
+    assert (("Ben",), "Ben") in talking or guarded, "without the guard he would have had the floor"
+    assert not [names for names, _ in talking if names] or not guarded
+    assert not ends or not guarded, "nobody interrupted it"
+
+
+async def test_a_guest_is_heard_over_their_own_loudspeaker():
+    async with table(ScriptedMind([COUNTING, ["Yes."]]), voice=BuzzingVoice(), guarded=True) as at:
+        ann, ben = at.sit("Ann"), at.sit("Ben", -1.0)
+        ann.push_text("Count.")
+        await at.until("speaking")
+        await loudspeaker(at, ben, 3, talks_from_s=1.5)
+        assert at.talking[0] == (("Ben",), "Ben")
+        ends = [end for packet in at.packets for end in packet.finished]
+        assert [end.interrupted for end in ends] == [True]
+        assert 1.4 < ends[0].played_s < 2.2

@@ -71,6 +71,7 @@ async def test_a_face_is_tracked_here_and_drawn_there_and_its_picture_never_leav
             await page.screenshot(screenshots() / f"call-{name}.png")
         kinds = await ann.evaluate("visavis.call.line.pc.getSenders().map((one) => one.track?.kind ?? null)")
         assert "video" not in kinds
+        await ann.wait_for("visavis.call.sentKbps?.motion > 0 && visavis.call.sentKbps.voice > 0", PATIENCE_S)
         sent = await ann.evaluate("visavis.call.sentKbps")
         assert 0 < sent["motion"] <= 8
         assert 0 < sent["voice"] <= 22

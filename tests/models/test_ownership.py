@@ -57,12 +57,12 @@ def test_keys_are_kept_for_their_owner_alone():
 
 
 def test_the_mark_is_in_the_corner_and_nowhere_else():
-    plain, marked = BoxPicture(128), MarkedPicture(BoxPicture(128))
+    plain, marked = BoxPicture(512), MarkedPicture(BoxPicture(512))
     before, _ = plain.step(MotionFrame.rest(), plain.init_state(), Tier.WARP)
     after, _ = marked.step(MotionFrame.rest(), marked.init_state(), Tier.WARP)
     changed = np.argwhere((before != after).any(-1))
-    assert len(changed) > 40
-    assert changed[:, 0].min() > 110
-    assert changed[:, 1].max() < 24
-    assert marked.size == 128
+    assert len(changed) > 400
+    assert changed[:, 0].min() > 460
+    assert changed[:, 1].max() < 64
+    assert marked.size == 512
     assert after.min() < 100 < 230 < after.max(), "a dark plate with light letters"

@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from models.body.rig import Region
 from models.controls.window import Window
 from models.motion.frame import MotionFrame
 from models.picture import Tier
-from models.video.blend import blend, feather
+from models.video.blend import blend, feather, trust
 from models.video.conditions import CONTROL_PLANES, CONTROL_SIDE, SIDE, observe
 from models.video.open import open_picture
 from models.video.runtime import TIMES, RuntimeMissingError, Sampler, find_runtime
@@ -131,6 +132,15 @@ def test_nothing_is_added_outside_the_window():
     assert (picture[~inside] == 100).all()
     assert (picture[20:28, 28:36] == 150).all()
     assert (np.diff(picture[24, 16:48, 0].astype(int)) < 40).all(), "the edge is soft"
+
+
+def test_a_wide_mouth_is_left_to_the_warp():
+    semantic = np.zeros((64, 64), np.uint8)
+    semantic[40:50, 24:40] = Region.MOUTH + 1
+    shut, half, wide = (trust(semantic, opening, 128) for opening in (0.1, 0.3, 0.6))
+    assert (shut == 1).all()
+    assert wide[90, 64] < 0.1 < half[90, 64] < 0.9
+    assert wide[20, 64] > 0.99, "skin is not the mouth"
 
 
 def test_blending_saturates():

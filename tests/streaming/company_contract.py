@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from engine.packets import AVPacket
+from engine.packets import MEDIA_SAMPLES_PER_FRAME, AVPacket
 from streaming.contract import Caption, Company, Guest, Host, RoomEvent
 from tests.streaming.rooms import until
 
@@ -39,6 +39,7 @@ async def check_company(host: Host) -> None:
 async def check_seats(company: Company, events: list[RoomEvent]) -> None:
     ann, ben = company.admit(Guest("Ann")), company.admit(Guest("Ben", -1.0))
     for seat in (ann, ben):
+        seat.played(np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16))
         seat.push_audio(np.zeros(960, np.int16), RATE_HZ)
         seat.push_text(" ")
     for count, (name, seat) in enumerate((("Ann", ann), ("Ben", ben)), start=1):
@@ -50,6 +51,7 @@ async def check_seats(company: Company, events: list[RoomEvent]) -> None:
     assert {caption.speaker for caption in _captions(events, "avatar")} == {""}
     ann.leave()
     ann.leave()
+    ann.played(LOUD)
     ann.push_audio(LOUD, RATE_HZ)
     ann.push_text("gone")
     ann.hold()

@@ -80,8 +80,9 @@ async def test_both_see_the_same_avatar_and_hear_it():
 
 
 async def test_they_hear_each_other_and_nobody_hears_themselves():
+    host = FakeHost(size=64)
     async with (
-        open_room(FakeHost(size=64)) as room,
+        open_room(host) as room,
         guest(room, "Ben") as ben,
         guest(room, "Ann", Voice(loud_s=3.0)) as ann,
     ):
@@ -89,6 +90,9 @@ async def test_they_hear_each_other_and_nobody_hears_themselves():
         await until(lambda: any(e["guests"] == ["Ann"] for e in ben.told("talking")))
         own = await ann.take("audio", 40)
         late = max(np.abs(frame.to_ndarray()).max() for frame in own)
+        played = {seat.guest.name: seat.loudest_played for seat in host.companies[0].seats}
+    assert played["Ben"] > 1000, "the avatar's ear knows what Ben's loudspeaker plays"
+    assert played["Ann"] < 200
     assert pitch_hz(heard) == pytest.approx(300, abs=15)
     assert late < 200, "not a trace of their own voice"
 

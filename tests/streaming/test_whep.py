@@ -109,6 +109,7 @@ async def test_the_answer_has_what_the_protocol_demands():
     assert "a=sendrecv" not in answer.text
     async with open_room(FakeHost(size=64), RoomConfig(ice_servers=(turn,))) as room:
         options = await room.http.options("/whep/stage")
+    assert options.status_code == 200
     assert options.headers["accept-post"] == "application/sdp"
     assert options.headers["link"] == (
         '<turn:turn.example.org:3478?transport=udp>; rel="ice-server"; username="a\\"b"; credential="c"; '
@@ -142,6 +143,7 @@ async def test_candidates_may_come_later():
         ({"Content-Type": "text/plain"}, "a=ice-ufrag:x", 415),
         ({}, "a=ice-ufrag:x", 428),
         ({"If-Match": '"other"'}, "a=ice-ufrag:x", 412),
+        ({"If-Match": '"other", "another"'}, "UFRAG", 412),
         ({"If-Match": "*"}, "a=ice-ufrag:x\r\na=ice-pwd:y", 422),
         ({"If-Match": "ETAG"}, "a=ice-ufrag:other\r\na=ice-pwd:y", 422),
         ({"If-Match": "ETAG"}, "nonsense", 400),
@@ -159,6 +161,58 @@ async def test_what_a_patch_may_not_ask_for(headers, body, status):
         )
         assert answer.status_code == status, answer.text
         await player.take("video", 1)
+
+
+@pytest.mark.parametrize("if_match", ["*", '"other", ETAG'])
+async def test_any_match_of_the_session_is_enough(if_match):
+    """RFC 9110 section 13.1.1: one of a list, or `*`; only new credentials make a restart."""
+    async with open_room(FakeHost(size=64)) as room, playing(room.http) as player:
+        (ufrag,) = {x for x in player.pc.localDescription.sdp.splitlines() if x.startswith("a=ice-ufrag")}
+        answer = await room.http.patch(
+            player.answer.headers["location"],
+            content=ufrag,
+            headers=FRAGMENT | {"If-Match": if_match.replace("ETAG", player.answer.headers["etag"])},
+        )
+    assert answer.status_code == 204
+    assert "etag" not in answer.headers
+
+
+async def test_half_of_an_offer_is_not_answered():
+    """RFC 9725 section 4.4.3: no session that lacks what its client asked for."""
+    host = FakeHost(size=64)
+    async with open_room(host) as room:
+        deaf = Player(room.http)
+        offer = (await deaf.offer()).replace("a=recvonly", "a=sendonly", 1)
+        assert (await room.http.post("/whep/stage", content=offer, headers=SDP)).status_code == 422
+        await deaf.pc.close()
+        mute = Player(room.http, kinds=("video",))
+        assert (await mute.play("/whep/stage")).status_code == 422
+        await mute.pc.close()
+        strange = Player(room.http)
+        offer = (await strange.offer()).replace("opus/48000", "speex/48000")
+        assert (await room.http.post("/whep/stage", content=offer, headers=SDP)).status_code == 422
+        await strange.pc.close()
+        assert all(performer.closed for performer in host.performers)
+
+
+async def test_a_player_on_a_page_elsewhere_asks_first_and_may_read_the_answer():
+    config = RoomConfig(allowed_origins=("https://example.org",), bearer_token="secret")
+    page, asks = {"Origin": "https://example.org"}, {"Access-Control-Request-Method": "POST"}
+    async with open_room(FakeHost(size=64), config) as room:
+        allowed = await room.http.options("/whep/stage", headers=page | asks)
+        later = await room.http.options("/whep/stage/key", headers=page | asks)
+        foreign = await room.http.options("/whep/stage", headers=asks | {"Origin": "https://example.com"})
+        player = Player(room.http)
+        answer = await player.play("/whep/stage", Authorization="Bearer secret", **page)
+        await player.pc.close()
+    for preflight in (allowed, later):
+        assert preflight.status_code == 200
+        assert "Authorization" in preflight.headers["access-control-allow-headers"]
+        assert "DELETE" in preflight.headers["access-control-allow-methods"]
+    assert (foreign.status_code, "access-control-allow-origin" in foreign.headers) == (403, False)
+    assert answer.status_code == 201
+    assert answer.headers["access-control-allow-origin"] == "https://example.org"
+    assert "Location" in answer.headers["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -13,7 +13,7 @@ from models.controls.window import MARGIN, Window
 from models.video.conditions import SIDE, Conditions, observe
 from models.warp import WarpPicture
 from training.pictures.cycle import motion_to, posed_as, pseudo_avatar
-from training.pictures.poses import Pose, near_pose, other_pose, small_turn, spoken_mouth
+from training.pictures.poses import Pose, near_pose, other_pose, small_turn
 
 FRAMES: Final = 4
 """The first shows the photo itself; the others go on from there, drawn by the warp of the photo."""
@@ -22,9 +22,6 @@ SHOWS_TEETH: Final = 0.025
 """Inner lips further apart than this, over the face's height, show what is behind them."""
 WIDEST: Final = 0.3
 """Most that is added to the jaw's opening where the photo shows the mouth's inside."""
-SPEAKING: Final = 0.35
-"""Share of clips that open the mouth as far as speech does. No photo shows that, so the target is the warp's
-drawing with the photo's own teeth: where there is nothing to learn the network is to leave it alone."""
 OF_CLOSED: Final = 0.3
 """Share of it where the photo hides it: there the target's mouth is the warp's invention, too."""
 
@@ -84,15 +81,10 @@ def make_clip(warp: WarpPicture, seed: int) -> PictureClip:
 def _way(photo: Avatar, rng: np.random.Generator) -> list[Pose]:
     """Go from the photo's pose, turning the head a little and opening the mouth."""
     away = small_turn(photo.fit, rng)
-    mouth = spoken_mouth(rng) if rng.random() < SPEAKING else _little(photo, rng)
-    return [near_pose(photo.fit, away, share, mouth) for share in np.linspace(0, 1, FRAMES)]
-
-
-def _little(photo: Avatar, rng: np.random.Generator) -> dict[str, float]:
-    """Open the mouth as far as the photo tells what is in it."""
     upper, lower = photo.marks[list(INNER_LIPS)]
     height = np.ptp(photo.marks[:, 1])
     widest = WIDEST * (1.0 if np.linalg.norm(lower - upper) > SHOWS_TEETH * height else OF_CLOSED)
     opening = float(rng.choice([0.0, 1.0, 1.0]) * rng.uniform(0, widest))
     drop = float(rng.choice([0.0, 1.0]) * rng.uniform(0, widest))
-    return {"jawOpen": opening, "mouthLowerDown": drop}
+    shares = np.linspace(0, 1, FRAMES)
+    return [near_pose(photo.fit, away, share, share * opening, share * drop) for share in shares]

@@ -1,6 +1,5 @@
 """Random poses of a person in a photo: what a pseudo-reference shows, and what lies near the photo itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,8 +24,6 @@ SHAPES: Final[tuple[dict[str, tuple[float, float]], ...]] = (
     {"jawOpen": (0.0, 0.25), "mouthSmile": (0.2, 0.8)},
 )
 """Mouths of speech and of moods, as ranges of weights; the empty ones are closed mouths at rest."""
-SPOKEN: Final = SHAPES[3:7]
-"""Those of speech."""
 TURN_DEG: Final = np.array([5.0, 6.0, 4.0])
 """Standard deviation of the head's pitch, yaw and roll."""
 MOST_DEG: Final = np.array([11.0, 13.0, 9.0])
@@ -68,28 +65,22 @@ def other_pose(fit: BodyFit, rng: np.random.Generator) -> Pose:
     return Pose(np.clip(expression, 0, 1.3), _turn(fit.rotations, rng, 1.0))
 
 
-def near_pose(fit: BodyFit, away: Pose, share: float, mouth: Mapping[str, float]) -> Pose:
+def near_pose(fit: BodyFit, away: Pose, share: float, opening: float, drop: float) -> Pose:
     """Return a pose near the photo's, which the warp draws almost as well as a camera would.
 
     Args:
         fit: the photo.
         away: where the head goes.
         share: how far, 0..1.
-        mouth: weights that are reached there, over the photo's own; a name without a side sets both.
+        opening: added to the jaw's.
+        drop: lowers the lower lip.
     """
     expression = fit.expression.copy()
-    for name, weight in mouth.items():
-        for side in ("", "Left", "Right"):
-            if name + side in EXPRESSION_INDEX:
-                _set(expression, name + side, share * weight)
+    _set(expression, "jawOpen", opening)
+    for side in ("Left", "Right"):
+        _set(expression, f"mouthLowerDown{side}", drop)
     rotations = fit.rotations + np.float32(share) * (away.rotations - fit.rotations)
     return Pose(np.clip(expression, 0, 1.3), rotations.astype(np.float32))
-
-
-def spoken_mouth(rng: np.random.Generator) -> dict[str, float]:
-    """Draw a mouth of speech, open or rounded."""
-    shape = SPOKEN[rng.integers(len(SPOKEN))]
-    return {name: float(rng.uniform(low, high)) for name, (low, high) in shape.items()}
 
 
 def small_turn(fit: BodyFit, rng: np.random.Generator) -> Pose:

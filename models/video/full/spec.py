@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from models.strict import Fraction, Positive, Strict
 from models.video.full.samplers import SamplerName
@@ -13,6 +13,15 @@ Prediction = Literal["x0", "eps", "v"]
 """x₀; the noise, as in the paper's equation 2; v = α·ε - σ·x₀ (Salimans & Ho 2022)."""
 STABLE_MULTIPLE: Final = 64
 """Pixels: an autoencoder that folds eight into one latent, and a UNet that halves three times."""
+
+
+OVERLAPS: Final = (0.0, 0.25, 0.5, 0.75)
+
+
+def _one_of_overlaps(value: float) -> float:
+    if value not in OVERLAPS:
+        raise ValueError(f"no such overlap; there are: {', '.join(map(str, OVERLAPS))}")
+    return value
 
 
 class UnetSpec(Strict):
@@ -82,7 +91,7 @@ class Window(Strict):
 
     frames: Positive = 16
     """N."""
-    overlap: Literal[0.0, 0.25, 0.5, 0.75] = 0.5
+    overlap: Annotated[float, AfterValidator(_one_of_overlaps)] = 0.5
     """(N - N') / N."""
     held: Literal["noised", "clean"] = "noised"
     """How the network sees given frames: noised to the time of the others, or as they are, at `clean_t`."""

@@ -12,7 +12,7 @@ from typing import Final, Self
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from models.avatar import Avatar
@@ -157,7 +157,7 @@ def _planar(picture: Picture) -> Float32[np.ndarray, "3 side side"]:
     return np.ascontiguousarray(to_signed(picture).transpose(2, 0, 1))
 
 
-def _resized(picture: Picture, side: int) -> Picture:
+def _resized(picture: Picture, side: int) -> UInt8[np.ndarray, "side side 3"]:
     if picture.shape[0] == side:
         return picture
     smaller = side < picture.shape[0]

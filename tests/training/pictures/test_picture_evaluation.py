@@ -1,6 +1,7 @@
 """The two tasks on one generated person: moving beats standing still, and what is measured is measured."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from training.pictures.evaluation.drift import BETWEEN, STATIONS, measure_drift,
 from training.pictures.evaluation.framed import frame_clip
 from training.pictures.evaluation.instruments import Instruments
 from training.pictures.evaluation.reenactment import reenact
-from training.pictures.evaluation.restoration import ORIGINAL, Plan, restore
+from training.pictures.evaluation.restoration import ORIGINAL, Plan, pose_seed, restore
 from training.pictures.evaluation.sheet import save_sheet
 from training.pictures.evaluation.systems import StillPicture, System, open_systems
 
@@ -52,6 +53,19 @@ def test_the_photo_is_sharper_than_what_was_warped_twice(restored):
 def test_only_chance_has_variety(restored):
     assert restored["warp"]["unseen_deviation"] == 0.0
     assert restored["whim"]["unseen_deviation"] == pytest.approx(11.0, abs=2.0)
+
+
+def test_everybody_has_poses_of_their_own(avatar):
+    """Or the mean over many people would be the figure of one pose."""
+    stranger = replace(avatar, name="stranger")
+    seeds = {
+        pose_seed(person, Plan(seed=seed), take)
+        for person in (avatar, stranger)
+        for seed in (0, 1)
+        for take in (0, 1)
+    }
+    assert len(seeds) == 8
+    assert pose_seed(avatar, Plan(), 0) == pose_seed(avatar, Plan(takes=5), 0)
 
 
 def test_the_way_back_leads_to_the_photo(warp, avatar):

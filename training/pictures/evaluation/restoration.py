@@ -7,6 +7,7 @@ inventions; it is driven back to the pose of the photo, and the photo is the tru
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import UInt8
@@ -47,9 +48,15 @@ def restore(
     """Return each system's figures on one photo, mean over the takes; the photo's own under `ORIGINAL`."""
     warp = WarpPicture(photo)
     takes = [
-        _restore_take(cycle(warp, plan.seed + take), systems, instruments, plan) for take in range(plan.takes)
+        _restore_take(cycle(warp, pose_seed(photo, plan, take)), systems, instruments, plan)
+        for take in range(plan.takes)
     ]
     return {name: mean_of([take[name] for take in takes]) for name in takes[0]}
+
+
+def pose_seed(photo: Avatar, plan: Plan, take: int) -> int:
+    """Return the seed of a take's pose: every person gets poses of their own, the same in every run."""
+    return crc32(f"{photo.name} {plan.seed} {take}".encode())
 
 
 def _restore_take(
