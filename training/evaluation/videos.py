@@ -43,7 +43,7 @@ class Face:
     def close(cls, avatar: Avatar) -> Self:
         """Show an avatar's head, from near."""
         (left, top), (right, bottom) = avatar.marks.min(axis=0), avatar.marks.max(axis=0)
-        side = min(round(1.9 * float(bottom - top)), avatar.side)
+        side = min(round(1.4 * float(bottom - top)), avatar.side)
         corner = (round(float(c) - side / 2) for c in ((top + bottom) / 2, (left + right) / 2))
         y, x = (min(max(at, 0), avatar.side - side) for at in corner)
         return cls(avatar.name, WarpPicture(avatar), (y, x, side))
