@@ -1,15 +1,11 @@
-"""Who may call the room: same-origin pages, pages of the origins that are allowed, holders of the token.
-
-And the headers every answer carries. Pages elsewhere first ask by `OPTIONS` what they may (CORS, Fetch
-section 3.2); they send no token with that, so it is answered here.
-"""
+"""Who may call the room: same-origin pages, holders of the token; and the headers every answer carries."""
 
 import secrets
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streaming.config import RoomConfig
@@ -39,14 +35,6 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-PREFLIGHT: Final = {
-    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
-    "Access-Control-Max-Age": "600",
-    "Accept-Post": "application/sdp",
-}
-EXPOSED: Final = "Location, ETag, Link, Accept-Patch, Retry-After"
-"""Headers that scripts of other origins may read."""
 TOKEN_PROTOCOL: Final = "openai-insecure-api-key."
 """Begins the subprotocol that carries a token, as OpenAI's own browser clients send it."""
 _GUARDED: Final = ("/api/", "/whip/", "/whep/", "/v1/", "/metrics")
@@ -72,30 +60,11 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                MutableHeaders(scope=message).update(SECURITY_HEADERS | self._shared(headers))
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        answer = self._preflight(scope, headers)
-        answer = answer or self._refusal(scope["path"], headers, _token_of_protocols(scope))
-        await (answer or self._app)(scope, receive, send_guarded)
-
-    def _preflight(self, scope: Scope, headers: Headers) -> Response | None:
-        """Answer a page of an allowed origin that asks what it may send."""
-        asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in headers
-        if not asks or headers.get("origin") not in self._origins or not scope["path"].startswith(_GUARDED):
-            return None
-        return Response(status_code=200, headers=PREFLIGHT)
-
-    def _shared(self, headers: Headers) -> dict[str, str]:
-        """Return the headers by which a browser hands an answer to a page of an allowed origin."""
-        origin = headers.get("origin")
-        if origin is None or origin not in self._origins:
-            return {}
-        return {
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Expose-Headers": EXPOSED,
-            "Vary": "Origin",
-        }
+        refusal = self._refusal(scope["path"], headers, _token_of_protocols(scope))
+        await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, path: str, headers: Headers, other_token: str) -> JSONResponse | None:
         if not path.startswith(_GUARDED):
