@@ -9,7 +9,6 @@ import pytest
 from benchmarks.media import Media
 from benchmarks.received import picture_offsets_s, sound_delay_s
 
-
 MOUTH = (0.4, 0.6, 0.6, 0.8)
 
 
@@ -37,4 +36,3 @@ def test_what_was_put_in_is_found(sound_late_s, pictures_late_s):
     offsets = picture_offsets_s(sent, got)
     assert len(offsets) == 2
     assert offsets == pytest.approx([pictures_late_s - sound_late_s] * 2, abs=0.021)
-
