@@ -1,10 +1,14 @@
 """Planes say where each control lies, and carry its values unharmed."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from models.controls.controls import CLASSES, Controls
 from models.video.planes import CHANNELS, Planes, to_bytes, to_signed
+from tests.house.repository import ROOT
 
 RANDOM = np.random.default_rng(0)
 
@@ -59,3 +63,15 @@ def test_colours_survive_the_way_to_the_network_and_back():
     every = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(to_bytes(to_signed(every)), every)
     assert to_bytes(np.array([-3.0, 3.0], np.float32)).tolist() == [0, 255]
+
+
+def test_torch_stays_out_until_the_full_model_is_opened():
+    program = """
+import sys
+from pathlib import Path
+import agent.render, engine.render, models.video.planes
+from agent.picture import full_picture_maker
+full_picture_maker([Path("weights.safetensors")])
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -26,6 +26,8 @@ from models.video.full.window import Outpainter, WindowState
 from models.video.planes import to_bytes, to_signed
 from models.warp import WarpPicture
 
+Drawn = UInt8[np.ndarray, "low low 3"]
+"""A frame as the model drew it, at the model's size."""
 EDGE: Final = 0.08
 """Share of the face's window over which it fades into the warped portrait."""
 
@@ -41,8 +43,8 @@ class FullState:
     """Of the last `delay_frames` frames."""
     begun: int = 0
     """Number of the next frame that the windows will give."""
-    made: tuple[tuple[int, Picture], ...] = ()
-    """What is not shown yet, as the model drew it, with the numbers of its frames."""
+    made: tuple[tuple[int, Drawn], ...] = ()
+    """What is not shown yet, with the numbers of its frames."""
 
 
 class FullPicture:
@@ -130,7 +132,7 @@ class FullPicture:
             made.append(self._tensor(layout.of(controls, keypoints))[None])
         return made
 
-    def _shown(self, motion: MotionFrame, drawn: Picture | None) -> Picture:
+    def _shown(self, motion: MotionFrame, drawn: Drawn | None) -> Picture:
         """Return the whole picture: what was drawn, over the warped portrait where it is a part of it."""
         if drawn is not None and self._share is None:
             return _resized(drawn, self._size)
