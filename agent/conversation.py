@@ -94,6 +94,7 @@ class Conversation:
         self._suspicion: Suspicion | None = None
         self._kept = Kept(config.resume_within_s)
         self._carry = np.zeros(0, np.float32)
+        self._carry_voiced_s = 0.0
         self._unsubscribe = session.subscribe(self._on_segment)
         self._unwatch = session.watch(self._on_made)
         self._closed = False
@@ -237,8 +238,8 @@ class Conversation:
         now_s = self._loop.time()
         await self._interrupt()  # a typed turn may have come since the visitor began to speak
         turn = self._new_turn(now_s - utterance.silence_s)
-        turn.pcm = self._with_carry(utterance.pcm)
-        self._carry = np.zeros(0, np.float32)
+        turn.pcm, turn.voiced_s = self._with_carry(utterance.pcm), self._carry_voiced_s + utterance.voiced_s
+        self._carry, self._carry_voiced_s = np.zeros(0, np.float32), 0.0
         self._mark(turn, "vad_end", now_s)
         if utterance.as_paused:
             turn.suspicion, self._suspicion = self._suspicion, None
@@ -278,11 +279,17 @@ class Conversation:
             text, known_s = "", self._loop.time()
             await self._kept.drop()
         self._mark(turn, "asr_final", known_s)
-        if self._kept.fresh is not None and (not text or self._senses.words.is_backchannel(text)):
+        if self._kept.fresh is not None and self._means_nothing(text, turn.voiced_s):
             turn.text = text
             return
         self._learn(turn, text)
         await self._kept.drop()
+
+    def _means_nothing(self, text: str, voiced_s: float) -> bool:
+        """Tell whether the avatar may go on over this. A short "Stop" is not always understood."""
+        if text:
+            return self._senses.words.is_backchannel(text)
+        return voiced_s < self._config.noise_max_s
 
     def _learn(self, turn: Turn, text: str) -> None:
         """Note the visitor's words, at once, so that no interruption can lose them."""
@@ -345,7 +352,7 @@ class Conversation:
         if self._reply is not None:
             self._reply.silence()
         if turn.text is None and not task.done():
-            self._carry = turn.pcm
+            self._carry, self._carry_voiced_s = turn.pcm, turn.voiced_s
         await end(task)
         if turn.suspicion is not None:
             await turn.suspicion.aclose()

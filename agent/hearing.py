@@ -59,6 +59,8 @@ class Utterance:
     """How long ago the last word ended, in seconds of microphone time."""
     as_paused: bool
     """True when the words are those of the last `MayBeOver`."""
+    voiced_s: float
+    """How much of it sounded like speech; all of it where a key was held."""
 
 
 HearingEvent = Began | MayBeOver | WentOn | Utterance
@@ -87,6 +89,7 @@ class Hearing:
         self._first = 0
         """Number of the first kept sample, on the detector's clock."""
         self._begun = False
+        self._begun_sample = 0
         self._held = False
         self._paused = False
         self._forgotten_s = 0.0
@@ -137,7 +140,7 @@ class Hearing:
         if not self._held:
             return []
         self._held = False
-        return [self._finish(self._now)]
+        return [self._finish(self._now, self._now - self._begun_sample)]
 
     @property
     def _now(self) -> int:
@@ -165,14 +168,21 @@ class Hearing:
             return MayBeOver(self._until(event.end_sample))
         if isinstance(event, SpeechResumed):
             return WentOn() if self._end_pause() else None
-        return self._finish(event.end_sample) if isinstance(event, SpeechEnded) else None
+        return (
+            self._finish(event.end_sample, event.voiced_samples) if isinstance(event, SpeechEnded) else None
+        )
 
     def _begin(self, sample: int) -> None:
-        self._begun = True
+        self._begun, self._begun_sample = True, sample
         self._drop_until(sample - self._pre_roll)
 
-    def _finish(self, end: int) -> Utterance:
-        utterance = Utterance(self._until(end), (self._now - end) / SPEECH_RATE_HZ, self._end_pause())
+    def _finish(self, end: int, voiced: int) -> Utterance:
+        utterance = Utterance(
+            self._until(end),
+            (self._now - end) / SPEECH_RATE_HZ,
+            self._end_pause(),
+            voiced / SPEECH_RATE_HZ,
+        )
         self._begun = False
         self._drop_until(self._now - self._pre_roll)
         return utterance

@@ -39,6 +39,8 @@ class ConversationConfig(BaseModel):
     """How much of the conversation the mind is shown; 1,600 characters are about 400 tokens."""
     resume_within_s: float = Field(default=5.0, ge=0)
     """An answer that was cut off by no words goes on, when that is known within this time; 0 never."""
+    noise_max_s: float = Field(default=0.2, ge=0)
+    """What sounds like speech for longer cuts an answer off for good, though no word of it is understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +83,7 @@ class Turn:
     """The visitor's words; None until they are known."""
     pcm: Float32[np.ndarray, "samples"] = field(default_factory=lambda: np.zeros(0, np.float32))
     """The visitor's sound, while its words are not known."""
+    voiced_s: float = 0.0
+    """How much of that sounded like speech."""
     suspicion: Suspicion | None = None
     """What was begun in the pause that ended it."""

@@ -76,6 +76,8 @@ class SpeechEnded:
     end_sample: int
     """First sample of the silence."""
     at_sample: int
+    voiced_samples: int
+    """How much of it sounded like speech: noise that was taken for a word does so for an instant."""
 
 
 SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
@@ -97,6 +99,8 @@ class DetectorState(Generic[StateT]):
     quiet_since: int | None = None
     """First sample of the silence within speech."""
     paused: bool = False
+    voiced: int = 0
+    """Samples since `loud_since` that sounded like speech."""
     end_after_ms: int | None = None
     """Silence that ends the present turn; None stands for `min_silence_ms`. Gone when speech goes on."""
 
@@ -120,7 +124,13 @@ class SpeechDetector(Generic[StateT]):
     def ended(self, state: DetectorState[StateT]) -> DetectorState[StateT]:
         """Return the state in which nobody speaks; what the scorer knows of the sound stays."""
         return replace(
-            state, loud_since=None, speaking=False, quiet_since=None, paused=False, end_after_ms=None
+            state,
+            loud_since=None,
+            speaking=False,
+            quiet_since=None,
+            paused=False,
+            voiced=0,
+            end_after_ms=None,
         )
 
     def step(
@@ -140,10 +150,12 @@ class SpeechDetector(Generic[StateT]):
     def _judge(
         self, probability: float, state: DetectorState[StateT]
     ) -> tuple[SpeechEvent | None, DetectorState[StateT]]:
+        if probability >= self._config.threshold:
+            state = replace(state, voiced=state.voiced + WINDOW)
         if state.speaking:
             return self._judge_speaking(probability, state)
         if probability < self._config.threshold:
-            return None, replace(state, loud_since=None)
+            return None, replace(state, loud_since=None, voiced=0)
         start = state.heard - WINDOW if state.loud_since is None else state.loud_since
         if _ms(state.heard - start) < self._config.min_speech_ms:
             return None, replace(state, loud_since=start)
@@ -159,7 +171,7 @@ class SpeechDetector(Generic[StateT]):
         quiet = state.heard - WINDOW if quiet is None else quiet
         limit_ms = self._config.min_silence_ms if state.end_after_ms is None else state.end_after_ms
         if _ms(state.heard - quiet) >= limit_ms:
-            return SpeechEnded(quiet, state.heard), self.ended(state)
+            return SpeechEnded(quiet, state.heard, state.voiced), self.ended(state)
         if not state.paused and _ms(state.heard - quiet) >= self._config.pause_ms:
             return SpeechPaused(quiet, state.heard), replace(state, quiet_since=quiet, paused=True)
         return None, replace(state, quiet_since=quiet)

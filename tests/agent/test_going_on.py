@@ -18,7 +18,11 @@ LONG = ["One two three four. ", "Five six seven eight. ", "Nine ten eleven twelv
 WHOLE = "".join(LONG)
 
 
-async def cut_off(room, *, after_s=2.0, by_s=0.3):
+NOISE_S = 0.14
+"""So long can something that nobody says sound like speech."""
+
+
+async def cut_off(room, *, after_s=2.0, by_s=NOISE_S):
     """Ask, let the avatar speak, and make a noise."""
     await room.speak(1)
     await room.until("speaking")
@@ -67,6 +71,43 @@ async def test_while_it_is_cut_off_the_history_tells_what_was_heard():
         assert WHOLE.startswith(text)
 
 
+async def test_a_stop_that_is_not_understood_stops_it():
+    mind = ScriptedMind([LONG, ["Never."]])
+    async with visit(mind, asr=ScriptedAsr(["Tell me.", ""])) as room:
+        await cut_off(room, by_s=0.3)
+        await room.until("thinking")
+        await room.until("listening")
+        await room.hush(3)
+        assert room.states[-1] == "listening"
+        assert [f.interrupted for f in room.finished()] == [True]
+        assert room.said[-1][2], "it knows that it was cut off"
+        assert len(mind.asked) == 1, "there is nothing to answer"
+
+
+async def test_a_stop_in_two_pieces_counts_as_one():
+    """The first half is still being recognised when the second comes."""
+    asr = ScriptedAsr(["Tell me.", ""], delay_s=0.5)
+    async with visit(ScriptedMind([LONG]), asr=asr) as room:
+        await cut_off(room)
+        await room.hush(0.6)
+        await room.speak(NOISE_S)
+        await room.hush(4)
+        assert [f.interrupted for f in room.finished()] == [True]
+
+
+async def test_who_presses_the_key_means_it():
+    async with visit(ScriptedMind([LONG]), asr=ScriptedAsr(["Tell me.", ""])) as room:
+        await room.speak(1)
+        await room.until("speaking")
+        await room.hush(2)
+        room.conversation.hold()
+        await room.hush(0.4)
+        await room.speak(NOISE_S)
+        room.conversation.release()
+        await room.hush(4)
+        assert [f.interrupted for f in room.finished()] == [True]
+
+
 async def test_words_are_answered_and_nothing_goes_on():
     mind = ScriptedMind([LONG, ["Sorry."]])
     async with visit(mind, asr=ScriptedAsr(["Tell me.", "Yeah, but wait."])) as room:
@@ -84,7 +125,7 @@ async def test_it_is_cut_off_twice_and_still_goes_on():
         await cut_off(room, after_s=1.0)
         await room.until("speaking")
         await room.hush(0.8)
-        await room.speak(0.3)
+        await room.speak(NOISE_S)
         await room.until("speaking")
         await room.until("listening")
         assert room.said == [("user", "Tell me.", False), ("assistant", WHOLE, False)]

@@ -55,7 +55,7 @@ def test_speech_then_silence_gives_three_events_at_the_right_samples():
     assert events == [
         SpeechStarted(8192, 8192 + 3 * WINDOW),
         SpeechPaused(16384, 16384 + 6 * WINDOW),
-        SpeechEnded(16384, 16384 + 15 * WINDOW),
+        SpeechEnded(16384, 16384 + 15 * WINDOW, voiced_samples=8192),
     ]
 
 
