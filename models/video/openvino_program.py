@@ -6,9 +6,10 @@ import numpy as np
 import openvino as ov
 from jaxtyping import Float32, UInt8
 
+from models.video.halves import halved, whole
 from models.video.openvino_graph import GraphBuilder
-from models.video.runtime import Made
-from models.video.state import PictureMemory
+from models.video.runtime import Made, Sampler
+from models.video.state import PictureMemory, Remembered
 from models.video.weights import PictureWeights
 
 THREADS: Final = 1
@@ -22,33 +23,33 @@ class OpenVinoProgram:
         self,
         weights: PictureWeights,
         reference: UInt8[np.ndarray, "side side 3"],
-        times: tuple[float, ...],
+        sampler: Sampler,
         *,
         eight_bits: bool,
     ) -> None:
-        graph = GraphBuilder(weights, reference, eight_bits=eight_bits).build(times)
+        graph = GraphBuilder(weights, reference, eight_bits=eight_bits).build(sampler)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": THREADS,
             "ENABLE_CPU_PINNING": False,
         }
         self._compiled = ov.Core().compile_model(graph, "CPU", settings)
-        self._times = times
+        self._steps = len(sampler.times)
 
     @property
     def steps(self) -> int:
         """Evaluations of the network for each frame."""
-        return len(self._times)
+        return self._steps
 
     def __call__(
         self,
         warp: UInt8[np.ndarray, "side side 3"],
         controls: Float32[np.ndarray, "planes small small"],
-        noise: Float32[np.ndarray, "3 side side"],
         memory: PictureMemory,
     ) -> Made:
         """Make one frame. A request of its own, so that sessions may share the program."""
         request = self._compiled.create_infer_request()
-        inputs = [warp[None].astype(np.float32), controls[None], noise[None], memory.grid, memory.deep]
+        past = [frame.grid for frame in memory.frames] + [frame.deep for frame in memory.frames]
+        inputs = [halved(warp)[None], controls[None], *past]
         added, grid, deep = request.infer(inputs, share_inputs=True).values()
-        return Made(added[0].copy(), memory.next(grid, deep))
+        return Made(whole(added[0]), memory.next(Remembered(grid, deep)))

@@ -1,7 +1,7 @@
 """The `Runtime` seam: what runs the picture network, fast or as the reference.
 
-A program is the network with its sampler's steps unrolled: warp and noise in, what to add to the warp out.
-Given the same inputs every runtime gives the same picture, to its precision.
+A program is the network with its sampler's steps unrolled, for one portrait and one noise: the warp in, what
+to add to it out. Every runtime gives the same picture, to its precision.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ class Made:
     """One frame out of a program."""
 
     added: Float32[np.ndarray, "side side 3"]
-    """x₀ less the warp, in 0..255 steps."""
+    """x₀ less the warp, in 0..255 steps; x₀ may lie beyond black and white."""
     memory: PictureMemory
 
 
@@ -78,15 +78,14 @@ class Program(Protocol):
         self,
         warp: UInt8[np.ndarray, "side side 3"],
         controls: Float32[np.ndarray, "planes small small"],
-        noise: Float32[np.ndarray, "3 side side"],
         memory: PictureMemory,
     ) -> Made:
         """Make one frame."""
         ...
 
 
-Compile = Callable[[PictureWeights, UInt8[np.ndarray, "side side 3"], tuple[float, ...]], Program]
-"""Weights, the reference inside the window, and the sampler's times to a program."""
+Compile = Callable[[PictureWeights, UInt8[np.ndarray, "side side 3"], Sampler], Program]
+"""Weights, the reference inside the window, and the sampler to a program."""
 
 
 def find_runtime(name: RuntimeName = "auto") -> tuple[str, Compile]:
@@ -113,4 +112,6 @@ def _open(choice: str) -> Compile:
     from models.video.openvino_program import OpenVinoProgram
 
     eight_bits = choice.endswith("int8")
-    return lambda weights, reference, times: OpenVinoProgram(weights, reference, times, eight_bits=eight_bits)
+    return lambda weights, reference, sampler: OpenVinoProgram(
+        weights, reference, sampler, eight_bits=eight_bits
+    )

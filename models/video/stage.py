@@ -64,8 +64,7 @@ class LearnedPicture:
         self._warp, self._shape = warp, weights.shape
         self._window = Window.around_face(avatar.marks, avatar.side)
         self._edge = feather(self._window.span)
-        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler.times)
-        self._noise = sampler.noise()
+        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler)
 
     @property
     def size(self) -> int:
@@ -83,7 +82,7 @@ class LearnedPicture:
         picture, _ = self._warp.draw(posed)
         if tier == Tier.FULL:
             seen = observe(reference, posed, self._window, picture)
-            made = self._program(seen.warp, seen.controls(), self._noise, state.memory)
+            made = self._program(seen.warp, seen.controls(), state.memory)
             opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
             added = made.added * trust(seen.semantic, opening, SIDE)[..., None]
             state = LearnedState(made.memory, added, min(1.0, state.share + COME))

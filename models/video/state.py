@@ -1,4 +1,4 @@
-"""What the picture stage remembers between frames."""
+"""What the picture network remembers of the frames before: the past of its temporal convolutions."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,35 +10,36 @@ from models.video.conditions import SIDE
 from models.video.shape import PictureShape
 
 PAST: Final = 2
-"""Frames that a temporal convolution looks back."""
+"""Frames that a temporal convolution looks back at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Activations of one frame where the temporal convolutions look, for each step of the sampler.
+
+    Channels come last, as the runtimes have them at hand.
+    """
+
+    grid: Float32[np.ndarray, "steps rows columns width"]
+    deep: Float32[np.ndarray, "steps half_rows half_columns deep"]
 
 
 @dataclass(frozen=True, slots=True)
 class PictureMemory:
-    """Past activations of each temporal convolution, for each step of the sampler, the frame before first.
+    """The last frames, the newest first. Zeros stand for what was before the first frame."""
 
-    Zeros stand for what was before the first frame.
-    """
-
-    grid: Float32[np.ndarray, "steps twice_width rows columns"]
-    deep: Float32[np.ndarray, "steps twice_deep half_rows half_columns"]
+    frames: tuple[Remembered, ...]
 
     @classmethod
     def empty(cls, shape: PictureShape, steps: int) -> Self:
         """Return the memory before the first frame."""
         rows = SIDE // shape.patch
-        return cls(
-            np.zeros((steps, PAST * shape.width, rows, rows), np.float32),
-            np.zeros((steps, PAST * shape.deep, rows // 2, rows // 2), np.float32),
+        nothing = Remembered(
+            np.zeros((steps, rows, rows, shape.width), np.float32),
+            np.zeros((steps, rows // 2, rows // 2, shape.deep), np.float32),
         )
+        return cls((nothing,) * PAST)
 
-    def next(
-        self,
-        grid: Float32[np.ndarray, "steps width rows columns"],
-        deep: Float32[np.ndarray, "steps deep h w"],
-    ) -> Self:
+    def next(self, frame: Remembered) -> Self:
         """Return the memory after a frame; the oldest falls out."""
-        return type(self)(
-            np.concatenate([grid, self.grid[:, : -grid.shape[1]]], 1),
-            np.concatenate([deep, self.deep[:, : -deep.shape[1]]], 1),
-        )
+        return type(self)((frame, *self.frames[:-1]))

@@ -6,8 +6,8 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from models.video.network import Given, PictureNet, Seen
-from models.video.runtime import Made
-from models.video.state import PictureMemory
+from models.video.runtime import Made, Sampler
+from models.video.state import PictureMemory, Remembered
 from models.video.weights import PictureWeights
 
 
@@ -15,12 +15,12 @@ class TorchProgram:
     """A `Program` in single precision."""
 
     def __init__(
-        self, weights: PictureWeights, reference: UInt8[np.ndarray, "side side 3"], times: tuple[float, ...]
+        self, weights: PictureWeights, reference: UInt8[np.ndarray, "side side 3"], sampler: Sampler
     ) -> None:
         self._net = PictureNet(weights.shape).eval().requires_grad_(False)
         self._net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.arrays.items()})
         self._reference = _planes(reference)
-        self._times = times
+        self._times, self._noise = sampler.times, torch.from_numpy(sampler.noise())
 
     @property
     def steps(self) -> int:
@@ -32,23 +32,33 @@ class TorchProgram:
         self,
         warp: UInt8[np.ndarray, "side side 3"],
         controls: Float32[np.ndarray, "planes small small"],
-        noise: Float32[np.ndarray, "3 side side"],
         memory: PictureMemory,
     ) -> Made:
         """Make one frame."""
         given = Given(_planes(warp), self._reference, torch.from_numpy(controls)[None])
-        clean, seen = given.warp, []
+        made, seen = given.warp, []
         for number, t in enumerate(self._times):
-            noisy = (1 - t) * clean + t * torch.from_numpy(noise)
+            noisy = (1 - t) * made.clamp(-1, 1) + t * self._noise
             past = Seen(
-                *(torch.from_numpy(layer[number : number + 1]) for layer in (memory.grid, memory.deep))
+                _past([frame.grid for frame in memory.frames], number),
+                _past([frame.deep for frame in memory.frames], number),
             )
-            clean, now = self._net.step(noisy, torch.tensor([t]), given, past)
-            clean = clean.clamp(-1, 1)
+            made, now = self._net.step(noisy, torch.tensor([t]), given, past)
             seen.append(now)
-        added = (clean - given.warp)[0].permute(1, 2, 0).numpy() * np.float32(127.5)
-        grid, deep = (torch.cat([getattr(now, name) for now in seen]).numpy() for name in ("grid", "deep"))
-        return Made(np.ascontiguousarray(added), memory.next(grid, deep))
+        added = (made - given.warp)[0].permute(1, 2, 0).numpy() * np.float32(127.5)
+        grid, deep = (
+            torch.cat([getattr(now, name) for now in seen]).permute(0, 2, 3, 1).contiguous().numpy()
+            for name in ("grid", "deep")
+        )
+        return Made(np.ascontiguousarray(added), memory.next(Remembered(grid, deep)))
+
+
+def _past(
+    frames: list[Float32[np.ndarray, "steps h w channels"]], step: int
+) -> Float32[Tensor, "1 twice h w"]:
+    """Lay the frames before side by side, as the temporal convolutions take them."""
+    beside = np.concatenate([frame[step] for frame in frames], -1)
+    return torch.from_numpy(beside).permute(2, 0, 1)[None]
 
 
 def _planes(picture: UInt8[np.ndarray, "side side 3"]) -> Float32[Tensor, "1 3 side side"]:

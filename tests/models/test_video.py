@@ -11,10 +11,11 @@ from models.motion.frame import MotionFrame
 from models.picture import Tier
 from models.video.blend import blend, feather, trust
 from models.video.conditions import CONTROL_PLANES, CONTROL_SIDE, SIDE, observe
+from models.video.halves import halved, whole
 from models.video.open import open_picture
 from models.video.runtime import TIMES, RuntimeMissingError, Sampler, find_runtime
 from models.video.shape import PictureShape
-from models.video.state import PAST, PictureMemory
+from models.video.state import PAST, PictureMemory, Remembered
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
 from tests.models.poses import pose
@@ -41,15 +42,15 @@ def seen():
     reference = random.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
     warps = random.integers(0, 256, (FRAMES, SIDE, SIDE, 3)).astype(np.uint8)
     controls = random.random((FRAMES, CONTROL_PLANES, CONTROL_SIDE, CONTROL_SIDE)).astype(np.float32)
-    return reference, warps, controls, random.standard_normal((3, SIDE, SIDE), np.float32)
+    return reference, warps, controls
 
 
 def run(name, weights, seen, steps=1):
-    reference, warps, controls, noise = seen
-    program = find_runtime(name)[1](weights, reference, TIMES[steps])
+    reference, warps, controls = seen
+    program = find_runtime(name)[1](weights, reference, Sampler.of(steps))
     memory, added = PictureMemory.empty(weights.shape, steps), []
     for warp, told in zip(warps, controls, strict=True):
-        made = program(warp, told, noise, memory)
+        made = program(warp, told, memory)
         memory = made.memory
         added.append(made.added)
     return np.stack(added)
@@ -75,7 +76,7 @@ def test_frame_by_frame_is_the_whole_clip(weights, seen):
     torch = pytest.importorskip("torch")
     from models.video.network import Given, PictureNet
 
-    reference, warps, controls, noise = seen
+    reference, warps, controls = seen
     net = PictureNet(weights.shape).eval()
     net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.arrays.items()})
 
@@ -84,26 +85,34 @@ def test_frame_by_frame_is_the_whole_clip(weights, seen):
 
     given = Given(planes(warps), planes(np.stack([reference] * FRAMES)), torch.from_numpy(controls))
     (start,) = TIMES[1]
-    noisy = (1 - start) * given.warp + start * torch.from_numpy(noise)
+    noisy = (1 - start) * given.warp + start * torch.from_numpy(Sampler().noise())
     with torch.no_grad():
-        whole = net(noisy, torch.full((FRAMES,), start), given, clip=FRAMES).clamp(-1, 1)
+        whole = net(noisy, torch.full((FRAMES,), start), given, clip=FRAMES)
     added = ((whole - given.warp) * 127.5).permute(0, 2, 3, 1).numpy()
     stepped = run("torch", weights, seen)
     np.testing.assert_allclose(stepped, added, atol=0.02)
-    alone = run("torch", weights, (reference, warps[1:2], controls[1:2], noise))
+    alone = run("torch", weights, (reference, warps[1:2], controls[1:2]))
     assert np.abs(stepped[1] - alone[0]).max() > 0.5, "the past must count in this test"
 
 
 def test_memory_drops_the_oldest():
     shape = PictureShape(width=2, deep=2)
     memory = PictureMemory.empty(shape, 1)
-    rows = memory.grid.shape[-1]
     for number in (1.0, 2.0, 3.0):
-        grid = np.full((1, 2, rows, rows), number, np.float32)
-        memory = memory.next(grid, np.full((1, 2, rows // 2, rows // 2), number, np.float32))
-    assert memory.grid.shape[1] == PAST * 2
-    assert memory.grid[0, :, 0, 0].tolist() == [3, 3, 2, 2]
-    assert memory.deep[0, :, 0, 0].tolist() == [3, 3, 2, 2]
+        grid, deep = (np.full_like(part, number) for part in (memory.frames[0].grid, memory.frames[0].deep))
+        memory = memory.next(Remembered(grid, deep))
+    assert len(memory.frames) == PAST
+    assert [frame.grid[0, 0, 0, 0] for frame in memory.frames] == [3, 2]
+    assert [frame.deep[0, 0, 0, 0] for frame in memory.frames] == [3, 2]
+
+
+def test_halves_are_the_picture():
+    """Twelve channels of 2 x 2 pixels, in an order that the graph's kernels know."""
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    halves = halved(picture)
+    assert halves.shape == (4, 4, 12)
+    assert halves[1, 2].tolist() == picture[2:4, 4:6].ravel().tolist()
+    assert (whole(halves.astype(np.float32)) == picture).all()
 
 
 def test_an_unknown_sampler_names_those_there_are():
