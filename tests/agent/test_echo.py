@@ -163,7 +163,7 @@ def test_chunked_equals_whole(answer, sizes):
     assert events == whole
     np.testing.assert_allclose(state.trust, final.trust, atol=1e-4)
     np.testing.assert_allclose(state.path.heard, final.path.heard, rtol=1e-3)
-    assert state.path.settled
+    assert state.path.frames == final.path.frames > 10
     np.testing.assert_allclose(state.played.fine, final.played.fine, atol=1e-2)
 
 
