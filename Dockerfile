@@ -1,5 +1,10 @@
 # One room server. For the CPU by default; with an NVIDIA GPU:
 #   docker build --build-arg DEVICE=cuda -t visavis . && docker run --gpus all --network host visavis
+FROM node:22-slim AS tracker
+WORKDIR /tracker
+RUN npm pack @mediapipe/tasks-vision@0.10.35
+
+
 FROM python:3.11-slim-bookworm AS build
 
 # cpu or cuda. Everything runs on the CPU; cuda adds torch, whose default wheels bring CUDA along.
@@ -22,6 +27,10 @@ RUN pip install -c constraints.txt '.[voice,mind]' && pip uninstall -y visavis
 
 COPY . .
 RUN pip install --no-deps .
+
+# The page's face tracker, compared with the tested files.
+COPY --from=tracker /tracker/*.tgz /tmp/tracker.tgz
+RUN visavis tracker --package /tmp/tracker.tgz
 
 
 FROM python:3.11-slim-bookworm

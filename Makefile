@@ -8,15 +8,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 say = @printf '\033[1m%s\033[0m\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench clean libraries chromium
+.PHONY: help demo test check fix bench clean libraries chromium tracker
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.app libraries ## Install, make the default avatar, and print a link to talk to it
+demo: $(VENV)/.app libraries tracker ## Install, make the default avatar, and print a link to talk to it
 	$(BIN)/visavis serve --mind local $(ARGS)
 
-test: $(VENV)/.test libraries chromium ## Run every test (ARGS="-k warp" for some)
+test: $(VENV)/.test libraries chromium tracker ## Run every test (ARGS="-k warp" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.test ## Lint, formatting and types
@@ -65,6 +65,10 @@ $(VENV)/.test: $(VENV)/.app
 
 libraries: $(VENV)/.app
 	@$(BIN)/visavis doctor --only libraries
+
+tracker: $(VENV)/.app
+	@ls -d $(VENV)/share/visavis/tasks-vision-* > /dev/null 2>&1 || $(BIN)/visavis tracker || \
+		echo "No face tracker: calls on the page will have no camera. With Node.js installed: $(BIN)/visavis tracker"
 
 chromium:
 	@[ -z "$$VISAVIS_CHROMIUM" ] || exit 0; \

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from agent.config import Config, ConfigError
 from agent.faces import FaceModels, Faces
 from agent.host import Report
+from agent.picture import picture_maker
 from agent.pictures import Portraits
 from engine.admission import Admission, AdmissionConfig
 from engine.session import Session
@@ -106,7 +107,7 @@ def make_server(config: Config, capacity: int) -> "AgentServer":
     """Return the worker, ready to run."""
     from streaming.livekit.worker import avatar_server
 
-    portraits = Portraits(avatars_root(), config.picture_size)
+    portraits = Portraits(avatars_root(), config.picture_size, picture_maker(config.picture))
     return avatar_server(
         config.livekit,
         partial(speak, config),

@@ -1,6 +1,7 @@
 """`visavis`: the commands. What is heavy is imported inside them, so that `--help` comes at once."""
 
 import asyncio
+import getpass
 import json
 import sys
 import webbrowser
@@ -18,6 +19,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from agent.calling.cli import call
 from agent.terminal import err, out, progress_bar
 from models.home import avatars_root
 
@@ -35,6 +37,7 @@ app = typer.Typer(
 )
 avatars = typer.Typer(help="Make and look at avatars.", no_args_is_help=True)
 app.add_typer(avatars, name="avatar")
+app.add_typer(call, name="call")
 for room in ("train", "evaluate"):
     app.add_typer(getattr(import_module("training.cli"), room), name=room)
 
@@ -170,6 +173,10 @@ def render(
     avatar: AvatarOption = None,
     to: Annotated[Path, typer.Option("--out", help="The mp4 file to write.")] = Path("out.mp4"),
     seed: Annotated[int, typer.Option(help="Another seed, other blinks and nods.")] = 0,
+    full: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights of the full video model, base first; may be repeated.", exists=True),
+    ] = None,
     config: ConfigOption = "default",
 ) -> None:
     """Render text or a recording to an mp4 file."""
@@ -184,7 +191,7 @@ def render(
         raise typer.BadParameter("give either --text or --audio")
     chosen = _configured(config, avatar)
     with progress_bar() as progress:
-        done = asyncio.run(work(chosen, out=to, seed=seed, progress=progress))
+        done = asyncio.run(work(chosen, out=to, seed=seed, full=full or (), progress=progress))
     out.print(f"{to}: {done.frames / FPS:.1f} s of video")
 
 
@@ -209,13 +216,32 @@ def create(
     title: Annotated[
         str | None, typer.Option(help="Name to show; made from the short one by default.")
     ] = None,
+    made_by: Annotated[
+        str | None, typer.Option(help="Who makes it, for its card; by default the system's user.")
+    ] = None,
 ) -> None:
-    """Make an avatar from a photo."""
+    """Make an avatar from a photo. Its key, kept here, lets you lend it your face in calls."""
+    from models.keys import keep_key
+    from models.ownership import Ownership, key_hash, new_key
     from models.portrait.create import create_avatar
 
+    secret = new_key()
+    owned = Ownership(getpass.getuser() if made_by is None else made_by, key_hash(secret))
     with progress_bar() as progress:
-        folder = create_avatar(photo, name, avatars_root(), title=title, progress=progress)
-    out.print(f"{name} lies in {folder}")
+        folder = create_avatar(photo, name, avatars_root(), title=title, ownership=owned, progress=progress)
+    keep_key(name, secret)
+    out.print(f"{name} lies in {folder}\nkey for calls: [bold]{secret}[/]")
+
+
+@avatars.command()
+def key(name: Annotated[str, typer.Argument(help="See `visavis avatar list`.")]) -> None:
+    """Give an avatar a new key; the one before is worth nothing any more."""
+    from models.avatar import renew_key
+    from models.keys import keep_key
+
+    secret = renew_key(avatars_root() / name)
+    keep_key(name, secret)
+    out.print(f"key for calls as {name}: [bold]{secret}[/]")
 
 
 @avatars.command("list")
@@ -236,17 +262,36 @@ def list_all() -> None:
 @avatars.command()
 def show(name: Annotated[str, typer.Argument(help="See `visavis avatar list`.")]) -> None:
     """Tell where an avatar lies and how well it fits its photo."""
-    from models.avatar import PREVIEW, load_avatar
+    from models.avatar import PREVIEW, load_avatar, read_ownership
 
     folder = avatars_root() / name
     avatar = load_avatar(folder)
     table = Table(box=None, show_header=False, pad_edge=False)
+    owned = read_ownership(folder)
     table.add_row("title", Text(avatar.title))
+    table.add_row("made by", Text(owned.made_by or "nobody said"))
+    driven = (
+        "by anybody" if owned.is_open else "with its key" if owned.key_sha256 else "by nobody, it has no key"
+    )
+    table.add_row("driven in calls", driven)
     table.add_row("folder", Text(str(folder)))
     table.add_row("preview", Text(str(folder / PREVIEW)))
     table.add_row("picture", f"{avatar.side} × {avatar.side} pixels")
     table.add_row("mean landmark error", f"{avatar.fit.error:.2%} of the face's height")
     out.print(table)
+
+
+@app.command()
+def tracker(
+    package: Annotated[
+        Path | None,
+        typer.Option(help="The package's .tgz file; else npm gets it.", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Get the page's face tracker (MediaPipe's web tasks), so that calls can have a camera."""
+    from models.web_tracker import install_tracker
+
+    out.print(f"the face tracker lies in {install_tracker(package)}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

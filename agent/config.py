@@ -23,6 +23,7 @@ from agent.local_mind import LocalMindConfig
 from agent.motion import MotionConfig
 from agent.openai_mind import OpenAIMindConfig
 from agent.persona import PersonaConfig
+from agent.picture import PictureConfig
 from agent.piper_voice import PiperConfig
 from agent.turn_end import TurnEndConfig
 from agent.turns import ConversationConfig
@@ -31,6 +32,7 @@ from agent.words import WordsConfig
 from engine.admission import AdmissionConfig
 from engine.config import SessionConfig
 from streaming.config import RoomConfig
+from streaming.devices.config import DevicesConfig
 from streaming.livekit.config import LiveKitConfig
 
 MindKind = Literal["local", "echo", "openai"]
@@ -44,6 +46,9 @@ ENVIRONMENT: Final = {
     "VISAVIS_LLM_BASE_URL": ("mind", "openai", "base_url"),
     "VISAVIS_LLM_MODEL": ("mind", "openai", "model"),
     "VISAVIS_LLM_API_KEY": ("mind", "openai", "api_key"),
+    "VISAVIS_MQTT_HOST": ("devices", "host"),
+    "VISAVIS_MQTT_USERNAME": ("devices", "username"),
+    "VISAVIS_MQTT_PASSWORD": ("devices", "password"),
     "LIVEKIT_URL": ("livekit", "url"),
     "LIVEKIT_API_KEY": ("livekit", "api_key"),
     "LIVEKIT_API_SECRET": ("livekit", "api_secret"),
@@ -81,9 +86,12 @@ class Config(BaseModel):
     """Name of the avatar that is met first; `eileen` is made at the first start."""
     picture_size: int = Field(default=512, ge=64, le=1024)
     """Side of the picture in pixels."""
+    mark_pictures: bool = False
+    """Lay the mark "AI" over a corner of every picture; those of calls always have it."""
     room: RoomConfig = RoomConfig()
     session: SessionConfig = SessionConfig()
     motion: MotionConfig = MotionConfig()
+    picture: PictureConfig = PictureConfig()
     admission: AdmissionConfig = AdmissionConfig()
     vad: VadConfig = VadConfig()
     hearing: HearingConfig = HearingConfig()
@@ -98,6 +106,7 @@ class Config(BaseModel):
     assembly: AssemblyConfig = AssemblyConfig()
     persona: PersonaConfig = PersonaConfig()
     livekit: LiveKitConfig = LiveKitConfig()
+    devices: DevicesConfig = DevicesConfig()
 
     def with_mind(self, choice: str) -> "Config":
         """Return a copy that thinks with `choice`: local, echo, openai, or the address of an endpoint.

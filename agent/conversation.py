@@ -294,18 +294,18 @@ class Conversation:
             text, known_s = "", self._loop.time()
             await self._kept.drop()
         self._mark(turn, "asr_final", known_s)
-        broken = self._kept.fresh
-        if broken is not None and self._means_nothing(text, turn.voiced_s, broken):
+        kept = self._kept.fresh
+        if kept is not None and self._means_nothing(text, turn.voiced_s if kept.heard else 0.0):
             turn.text = text
             return
         self._learn(turn, text)
         await self._kept.drop()
 
-    def _means_nothing(self, text: str, voiced_s: float, broken: BrokenOff) -> bool:
+    def _means_nothing(self, text: str, voiced_s: float) -> bool:
         """Tell whether the avatar may go on over this. A short "Stop" is not always understood."""
         if text:
             return self._senses.words.is_backchannel(text)
-        return not broken.heard or voiced_s < self._config.noise_max_s
+        return voiced_s < self._config.noise_max_s
 
     def _learn(self, turn: Turn, text: str) -> None:
         """Note the visitor's words, at once, so that no interruption can lose them."""

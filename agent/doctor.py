@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from models import web_tracker
 from models.assets import ASSETS, AssetError, asset_path
 from models.home import HOME_VARIABLE, home
 
@@ -132,6 +133,10 @@ def _models(_: "Config") -> Iterator[Finding]:
             yield Finding(name, Status.NOTE if lost else Status.MISSING, detail, asset.pip_command)
         else:
             yield Finding(name, Status.OK, f"{asset.package} {asset.version}, {asset.licence}")
+    here = web_tracker.installed_tracker() is not None
+    detail = f"{web_tracker.PACKAGE} {web_tracker.VERSION}, {web_tracker.LICENCE}"
+    lost = "absent, so calls on the page have no camera"
+    yield _judge("web_tracker", here, detail if here else lost, web_tracker.COMMAND)
 
 
 def _voice(_: "Config") -> Iterator[Finding]:
@@ -154,6 +159,21 @@ def _mind(config: "Config") -> Iterator[Finding]:
     fine = bool(url) or chosen != "openai"
     detail = url or "no endpoint set"
     yield _judge("remote mind", fine, detail, "set VISAVIS_LLM_BASE_URL, or use --mind URL", Status.MISSING)
+
+
+def _picture(config: "Config") -> Iterator[Finding]:
+    """Tell what will draw: the learned picture's runtime, or the warp alone."""
+    from models.video.runtime import RuntimeMissingError, find_runtime
+
+    if config.picture.kind == "warp":
+        yield Finding("picture", Status.OK, "the warp alone, as set")
+        return
+    try:
+        name, _ = find_runtime(config.picture.runtime)
+    except RuntimeMissingError as missing:
+        yield Finding("picture", Status.NOTE, str(missing), "pip install openvino")
+    else:
+        yield Finding("picture", Status.OK, f"learned, in {name}, steps: {config.picture.steps}")
 
 
 def _accelerator(_: "Config") -> Iterator[Finding]:
@@ -206,6 +226,7 @@ _CHECKS: Final[Mapping[str, Callable[["Config"], Iterator[Finding]]]] = MappingP
         "models": _models,
         "voice": _voice,
         "mind": _mind,
+        "picture": _picture,
         "accelerator": _accelerator,
         "room": _room,
         "tests": _tests,

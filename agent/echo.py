@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.echo_path import EchoPath, Overlap, subtract
 from agent.spectra import AUDIBLE_DB, HOP, Powers, Side, agreements
-from agent.vad import DetectorState, SpeechDetector, SpeechScorer, VadConfig, Window
+from agent.vad import DetectorState, SpeechDetector, VadConfig
 from engine.packets import MEDIA_RATE_HZ
 from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
+from models.speech.scorer import SpeechScorer, Window
 
 PATCH: Final = 8
 """Frames of the microphone that are compared: 128 ms."""

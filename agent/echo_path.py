@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from agent.spectra import BANDS, HOP, Powers
-from agent.vad import WINDOW, Window
+from models.speech.scorer import WINDOW, Window
 
 _SURPLUS: Final = 8.0
 """So many times the expected echo is taken away: its frames vary, and so does a room's tail."""

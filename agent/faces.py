@@ -2,20 +2,26 @@
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 
 from agent.config import Config
 from agent.motion import open_motion
-from agent.pictures import PictureOf, Portraits, warped_portrait
-from engine.admission import Admission, AdmissionRefusedError
+from agent.picture import PictureOf, picture_maker
+from agent.pictures import Portraits
+from engine.admission import Admission, AdmissionRefusedError, Place
 from engine.clock import LoopClock
 from engine.compute import ThreadCompute
+from engine.portrayal import Portrayal, VoiceSource
 from engine.session import Session
 from models.home import avatars_root
+from models.mark import MarkedPicture
 from models.motion.stage import SPEECH_RATE_HZ, MotionStage, Phone
-from streaming.contract import AvatarCard, Progress, RoomFullError
+from models.ownership import Ownership
+from models.picture import PictureStage, Tier
+from streaming.contract import AvatarCard, Movement, Progress, RoomFullError
 
 _HELLO: Final = (
     Phone("HH", 0.0, 0.1),
@@ -23,6 +29,8 @@ _HELLO: Final = (
     Phone("L", 0.2, 0.3),
     Phone("OW", 0.3, 0.6, stress=1),
 )
+CALL_TIER: Final = Tier.WARP
+"""People of a call are drawn by the warp: two in the learned picture would take more than two cores."""
 _REHEARSED_FRAMES: Final = 25
 """Enough for the word and the silence around it."""
 
@@ -35,18 +43,24 @@ class FaceModels:
     motion: MotionStage[Any]
 
     @classmethod
-    def load(cls, config: Config, picture_of: PictureOf = warped_portrait) -> Self:
+    def load(cls, config: Config, picture_of: PictureOf | None = None) -> Self:
         """Load the motion; portraits follow when they are asked for.
 
         Args:
             config: all settings.
-            picture_of: loads one avatar.
+            picture_of: loads one avatar; what the settings say when left out.
 
         Raises:
             ValueError: the weights are none of this version.
             OSError: there is no such file.
         """
-        portraits = Portraits(avatars_root(), config.picture_size, picture_of)
+        making = picture_of or picture_maker(config.picture)
+
+        def marked(folder: Path, size: int) -> PictureStage[Any]:
+            picture = making(folder, size)
+            return MarkedPicture(picture) if config.mark_pictures else picture
+
+        portraits = Portraits(avatars_root(), config.picture_size, marked)
         return cls(portraits, open_motion(config.motion, config.session.lookahead_ms))
 
 
@@ -64,7 +78,13 @@ class Faces:
         self._admission = Admission(config.admission)
         self._compute = ThreadCompute()
         self._lent: set[Session] = set()
+        self._drawn: set[Portrayal] = set()
         self._opened = 0
+
+    @property
+    def portraits(self) -> Portraits:
+        """The portraits of this machine."""
+        return self._models.portraits
 
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars there are, the configured one first."""
@@ -77,10 +97,7 @@ class Faces:
             RoomFullError: there is no place.
             KeyError: there is no such avatar.
         """
-        try:
-            place = self._admission.enter()
-        except AdmissionRefusedError as refused:
-            raise RoomFullError(str(refused)) from refused
+        place = self._enter()
 
         def taken_back() -> None:
             self._lent.discard(session)
@@ -107,9 +124,40 @@ class Faces:
         except AdmissionRefusedError as refused:
             raise RoomFullError(str(refused)) from refused
 
-    def make(self, name: str, photo: bytes) -> AsyncGenerator[Progress, None]:
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls; takes a place of this machine until it is closed. Raises as `lend`."""
+        place = self._enter()
+
+        def taken_back() -> None:
+            self._drawn.discard(portrayal)
+            place.leave()
+
+        try:
+            self._opened += 1
+            portrayal = Portrayal(
+                voice,
+                motion(self._models.motion),
+                MarkedPicture(await self._models.portraits.picture(avatar)),
+                clock=LoopClock(),
+                compute=self._compute,
+                best=CALL_TIER,
+                seed=self._opened,
+                on_close=taken_back,
+            )
+        except BaseException:
+            place.leave()
+            raise
+        place.frame_cost_s = portrayal.frame_cost_s
+        self._drawn.add(portrayal)
+        return portrayal
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may lend the avatar their face. Raises `KeyError`."""
+        return self._models.portraits.may_drive(avatar, key)
+
+    def make(self, name: str, photo: bytes, ownership: Ownership) -> AsyncGenerator[Progress, None]:
         """Make an avatar; see `Portraits.make`."""
-        return self._models.portraits.make(name, photo)
+        return self._models.portraits.make(name, photo, ownership)
 
     async def make_default(self, report: Callable[[str, float], None]) -> None:
         """Make the default avatar when it is missing. `report` may be called from a thread."""
@@ -135,9 +183,18 @@ class Faces:
 
     async def aclose(self) -> None:
         """End the sessions whose borrowers did not, and the work. Safe to call twice."""
-        for session in tuple(self._lent):
+        for session in list(self._lent):
             await session.aclose()
+        for portrayal in list(self._drawn):
+            await portrayal.aclose()
         await self._compute.aclose()
+
+    def _enter(self) -> Place:
+        """Take a session's place. Raises `RoomFullError`."""
+        try:
+            return self._admission.enter()
+        except AdmissionRefusedError as refused:
+            raise RoomFullError(str(refused)) from refused
 
     async def _open(self, avatar: str, seed: int, on_close: Callable[[], None] = lambda: None) -> Session:
         picture = await self._models.portraits.picture(avatar)

@@ -16,10 +16,10 @@ from agent.mind import EchoMind, Message, Mind, MindError
 from agent.openai_mind import OpenAIMind
 from agent.persona import opening
 from agent.piper_voice import PiperVoice
-from agent.vad import SileroScorer, SpeechScorer
 from agent.voice import SilentVoice, Voice, VoiceError
 from models.assets import AssetError
 from models.motion.stage import SPEECH_RATE_HZ
+from models.speech.scorer import SileroScorer, SpeechScorer
 
 _log = logging.getLogger(__name__)
 

@@ -18,13 +18,16 @@ from agent.mind import Message
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
 from agent.persona import opening
-from agent.pictures import PictureOf, warped_portrait
+from agent.picture import PictureOf
+from agent.pictures import Portraits
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.senses import Senses
 from agent.turn_end import turn_end
 from agent.words import Words
-from streaming.contract import AvatarCard, Notice, Progress
+from engine.portrayal import Portrayal, VoiceSource
+from models.ownership import NOBODYS, Ownership
+from streaming.contract import AvatarCard, Movement, Notice, Progress
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ Report = Callable[[str, float], None]
 class ConversationHost:
     """A `streaming.contract.Host`. Make it with `await ConversationHost.open(config)`."""
 
-    def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf = warped_portrait) -> None:
+    def __init__(self, config: Config, faculties: Faculties, picture_of: PictureOf | None = None) -> None:
         self._config = config
         self._faculties = faculties
         self._faces = Faces(config, FaceModels.load(config, picture_of))
@@ -79,6 +82,11 @@ class ConversationHost:
         await self._faces.rehearse()
         report("Ready", 1.0)
 
+    @property
+    def portraits(self) -> Portraits:
+        """The portraits of this machine."""
+        return self._faces.portraits
+
     def avatars(self) -> list[AvatarCard]:
         """Return the avatars one can meet; see `Host`."""
         return self._faces.avatars()
@@ -120,9 +128,19 @@ class ConversationHost:
             assembly.tell(Notice("warning", lack))
         return assembly
 
-    def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls; see `Host`."""
+        return await self._faces.portray(avatar, voice, motion)
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may drive the avatar; see `Host`."""
+        return self._faces.may_drive(avatar, key)
+
+    def create_avatar(
+        self, name: str, photo: bytes, ownership: Ownership = NOBODYS
+    ) -> AsyncIterator[Progress]:
         """Make an avatar; see `Host`."""
-        return self._faces.make(name, photo)
+        return self._faces.make(name, photo, ownership)
 
     def mindset(self, avatar: str) -> Mindset:
         """Return what a realtime conversation hears, thinks and speaks with."""

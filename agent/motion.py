@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.motion.cued import CuedMotion
 from models.motion.diffusion.stage import BUNDLED, DiffusionMotion, DiffusionState, Sampling
 from models.motion.frame import FRAME_MS
+from models.speech.scorer import SileroScorer
 
 
 class MotionConfig(BaseModel):
@@ -23,6 +24,8 @@ class MotionConfig(BaseModel):
     """Evaluations of the network for each frame."""
     guidance: Annotated[float, Field(ge=1.0, le=5.0)] = 1.5
     """Weight of classifier-free guidance; 1 is none. Others cost twice."""
+    speech_only: bool = True
+    """Where only the sound is known, take what is no speech for silence, so that no lips move to music."""
 
 
 def open_motion(config: MotionConfig, lookahead_ms: int) -> CuedMotion[DiffusionState]:
@@ -35,8 +38,10 @@ def open_motion(config: MotionConfig, lookahead_ms: int) -> CuedMotion[Diffusion
     Raises:
         ValueError: The file holds no motion network of this version.
         OSError: There is no such file.
+        AssetError: The network that tells speech from music cannot be used.
     """
     sampling = Sampling(
         config.sampler, config.steps, config.guidance, lookahead_frames=lookahead_ms // FRAME_MS
     )
-    return CuedMotion(DiffusionMotion(config.weights or BUNDLED, sampling))
+    scorer = SileroScorer() if config.speech_only else None
+    return CuedMotion(DiffusionMotion(config.weights or BUNDLED, sampling, scorer))

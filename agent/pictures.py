@@ -5,10 +5,13 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from agent.mailbox import Mailbox
+from agent.picture import PictureOf
+from models.ownership import NOBODYS, Ownership
 from models.picture import PictureStage
 from streaming.contract import AvatarCard, AvatarRejectedError, Progress
 
@@ -18,16 +21,6 @@ KEPT: Final = 4
 """Loaded portraits that are kept; each holds some tens of megabytes."""
 STEPS_LIMIT: Final = 64
 """Steps of progress that may wait; making an avatar has far fewer."""
-
-PictureOf = Callable[[Path, int], PictureStage[Any]]
-
-
-def warped_portrait(folder: Path, size: int) -> PictureStage[Any]:
-    """Load an avatar's folder as a picture stage of `size` pixels. Raises `AvatarNotFoundError`."""
-    from models.avatar import load_avatar
-    from models.warp import WarpPicture
-
-    return WarpPicture(load_avatar(folder), size=size)
 
 
 class Portraits:
@@ -39,7 +32,7 @@ class Portraits:
         picture_of: loads one avatar.
     """
 
-    def __init__(self, root: Path, size: int, picture_of: PictureOf = warped_portrait) -> None:
+    def __init__(self, root: Path, size: int, picture_of: PictureOf) -> None:
         self._root = root
         self._size = size
         self._picture_of = picture_of
@@ -54,8 +47,16 @@ class Portraits:
         cards = []
         for name in sorted(list_avatars(self._root), key=lambda name: (name != first, name)):
             card = json.loads((self._root / name / CARD).read_text(encoding="utf-8"))
-            cards.append(AvatarCard(name, str(card["title"]), str(self._root / name / POSTER)))
+            owned = Ownership.of(card)
+            poster = str(self._root / name / POSTER)
+            cards.append(AvatarCard(name, str(card["title"]), poster, owned.made_by, owned.is_open))
         return cards
+
+    def may_drive(self, name: str, key: str) -> bool:
+        """Tell whether who has this key may lend the avatar their face. Raises `KeyError`."""
+        from models.avatar import read_ownership
+
+        return read_ownership(self._root / name).lets(key)
 
     async def picture(self, name: str) -> PictureStage[Any]:
         """Return the avatar's picture stage; stages hold no state, so all its visits share one.
@@ -77,7 +78,9 @@ class Portraits:
 
         return (await asyncio.to_thread(default_avatar, self._root, progress=progress)).name
 
-    async def make(self, name: str, photo: bytes) -> AsyncGenerator[Progress, None]:
+    async def make(
+        self, name: str, photo: bytes, ownership: Ownership = NOBODYS
+    ) -> AsyncGenerator[Progress, None]:
         """Make an avatar in a thread, one at a time, and yield how far it is.
 
         Raises:
@@ -96,9 +99,10 @@ class Portraits:
             yield Progress("Waiting for another avatar to be finished", 0.0)
         async with self._making:
             title = name.replace("-", " ").replace("_", " ").title()
-            work = asyncio.ensure_future(
-                asyncio.to_thread(create_avatar, photo, name, self._root, title=title, progress=report)
+            making = partial(
+                create_avatar, photo, name, self._root, title=title, ownership=ownership, progress=report
             )
+            work = asyncio.ensure_future(asyncio.to_thread(making))
             work.add_done_callback(lambda _: steps.close())
             try:
                 async for step in steps:

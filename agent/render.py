@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from agent.asr import Asr, WhisperAsr
 from agent.config import Config
 from agent.motion import open_motion
 from agent.performer import spoken
+from agent.picture import full_picture_maker, picture_maker
 from agent.pictures import Portraits
 from agent.piper_voice import PiperVoice
 from agent.tags import ScriptReader
@@ -36,9 +37,17 @@ class RenderError(ValueError):
 
 
 async def render_text(
-    config: Config, text: str, out: Path, *, seed: int = 0, progress: Progress = lambda stage, fraction: None
+    config: Config,
+    text: str,
+    out: Path,
+    *,
+    seed: int = 0,
+    full: Sequence[Path] = (),
+    progress: Progress = lambda stage, fraction: None,
 ) -> Rendered:
     """Have `config.avatar` say `text`, and write it to the mp4 file `out`.
+
+    With weights in `full`, the full video model draws it.
 
     Raises:
         RenderError: when nothing of the text can be spoken.
@@ -48,7 +57,7 @@ async def render_text(
     progress("Loading the voice", 0.0)
     async with aclosing(await asyncio.to_thread(PiperVoice, config.voice)) as voice:
         speech = await speak(voice, text, lambda fraction: progress("Speaking", fraction))
-    return await _draw(config, speech, out, seed, progress)
+    return await _draw(config, speech, out, seed, full, progress)
 
 
 async def render_audio(
@@ -57,6 +66,7 @@ async def render_audio(
     out: Path,
     *,
     seed: int = 0,
+    full: Sequence[Path] = (),
     progress: Progress = lambda stage, fraction: None,
 ) -> Rendered:
     """Have `config.avatar` move to a recording of speech, and write it to the mp4 file `out`.
@@ -75,7 +85,7 @@ async def render_audio(
     async with aclosing(await asyncio.to_thread(WhisperAsr, config.asr)) as asr:
         progress("Listening", 0.0)
         phones = await recognise_phones(asr, _speech_rate(pcm, rate_hz))
-    return await _draw(config, Speech(pcm, rate_hz, phones), out, seed, progress)
+    return await _draw(config, Speech(pcm, rate_hz, phones), out, seed, full, progress)
 
 
 async def speak(voice: Voice, text: str, progress: Callable[[float], None] = lambda fraction: None) -> Speech:
@@ -134,11 +144,14 @@ def _speech_rate(pcm: Int16[np.ndarray, "samples"], rate_hz: int) -> Float32[np.
     return np.asarray(soxr.resample(sound, rate_hz, SPEECH_RATE_HZ), np.float32)
 
 
-async def _draw(config: Config, speech: Speech, out: Path, seed: int, progress: Progress) -> Rendered:
+async def _draw(
+    config: Config, speech: Speech, out: Path, seed: int, full: Sequence[Path], progress: Progress
+) -> Rendered:
     """Draw one utterance."""
     from models.portrait.create import DEFAULT_NAME
 
-    portraits = Portraits(avatars_root(), config.picture_size)
+    picture_of = full_picture_maker(full) if full else picture_maker(config.picture)
+    portraits = Portraits(avatars_root(), config.picture_size, picture_of)
     if config.avatar == DEFAULT_NAME:
         await portraits.make_default(progress)
     async with aclosing(ThreadCompute()) as compute:

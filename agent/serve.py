@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -17,15 +17,22 @@ from agent.host import ConversationHost, Report
 from agent.realtime.route import RealtimeRoute
 from streaming.config import RoomConfig
 from streaming.contract import Partner
+from streaming.room import Room
 from streaming.server import room_server, served_port
 
 _log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.02
 
+Beside = Callable[[Room, ConversationHost], Coroutine[Any, Any, None]]
+"""What goes on beside a room, with its parts."""
+
 
 def serve(
-    config: Config, ready: Callable[[str], None], report: Report = lambda stage, fraction: None
+    config: Config,
+    ready: Callable[[str], None],
+    report: Report = lambda stage, fraction: None,
+    beside: Beside | None = None,
 ) -> None:
     """Open a room and keep it until SIGINT or SIGTERM.
 
@@ -33,6 +40,7 @@ def serve(
         config: all settings.
         ready: called with the page's link once visitors can come.
         report: told what is being done before that, and the fraction done of it.
+        beside: goes on beside the room until it closes; when it ends, so does the room.
 
     Raises:
         ConfigError: a LiveKit room is configured, and not how to get into it.
@@ -40,23 +48,34 @@ def serve(
         OSError: when the address or port cannot be listened on.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signalled(config, ready, report))
+        runner.run(_until_signalled(config, ready, report, beside))
 
 
-async def serve_room(config: Config, ready: Callable[[str], None], report: Report) -> None:
+async def serve_room(
+    config: Config, ready: Callable[[str], None], report: Report, beside: Beside | None = None
+) -> None:
     """Open a room and keep it until cancelled; everything is closed then."""
     if config.livekit.room:
         check_livekit(config)
     # The port comes first: that it is taken should be known before models are loaded.
     with _listen(config.room) as listener:
         async with aclosing(await ConversationHost.open(config, report)) as host:
-            server = room_server(host, config.room, lambda shows: RealtimeRoute(shows, host.mindset).routes())
+            room = Room(host, config.room)
+            routes = RealtimeRoute(room.shows, host.mindset).routes()
+            server = room_server(host, config.room, lambda shows: routes, room)
             serving = asyncio.create_task(server.serve([listener]), name="room server")
             try:
                 await _started(server, serving)
                 ready(link(config.room, served_port(server)))
-                async with _in_livekit(config, host):
-                    await asyncio.wait([serving])
+                async with (
+                    _in_livekit(config, host),
+                    _with_devices(config, room),
+                    _beside(beside, room, host) as others,
+                ):
+                    await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
+                    for task in others:
+                        if task.done():
+                            task.result()
             finally:
                 server.should_exit = True
                 await asyncio.wait([serving])
@@ -83,6 +102,38 @@ async def _in_livekit(config: Config, host: ConversationHost) -> AsyncIterator[N
         await asyncio.wait([visiting])
 
 
+@asynccontextmanager
+async def _with_devices(config: Config, room: Room) -> AsyncIterator[None]:
+    """Listen to devices, where a broker is configured."""
+    if not config.devices.host:
+        yield
+        return
+    from streaming.devices.link import DeviceLink
+    from streaming.devices.stagehand import Stagehand
+
+    link = DeviceLink(config.devices, Stagehand(room.shows))
+    listening = asyncio.create_task(link.run(), name="devices")
+    try:
+        yield
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+
+
+@asynccontextmanager
+async def _beside(
+    beside: Beside | None, room: Room, host: ConversationHost
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Run what goes on beside the room."""
+    tasks = [asyncio.create_task(beside(room, host), name="beside the room")] if beside else []
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+            await asyncio.wait([task])
+
+
 def link(room: RoomConfig, port: int) -> str:
     """Return the address of the page, with the token where one is needed."""
     host = "127.0.0.1" if room.host in ("0.0.0.0", "::", "") else room.host
@@ -91,7 +142,9 @@ def link(room: RoomConfig, port: int) -> str:
     return f"http://{place}:{port}/" + (f"#token={token.get_secret_value()}" if token is not None else "")
 
 
-async def _until_signalled(config: Config, ready: Callable[[str], None], report: Report) -> None:
+async def _until_signalled(
+    config: Config, ready: Callable[[str], None], report: Report, beside: Beside | None
+) -> None:
     room: asyncio.Task[Any]
 
     def open_for_visitors(address: str) -> None:
@@ -99,7 +152,7 @@ async def _until_signalled(config: Config, ready: Callable[[str], None], report:
         _on_signals(room.cancel)
         ready(address)
 
-    room = asyncio.create_task(serve_room(config, open_for_visitors, report), name="room")
+    room = asyncio.create_task(serve_room(config, open_for_visitors, report, beside), name="room")
     _on_signals(room.cancel)
     try:
         await room

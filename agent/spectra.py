@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agent.vad import WINDOW
+from models.speech.scorer import WINDOW
 
 HOP: Final = WINDOW // 2
 """Samples from one frame to the next; a frame is as long as a window of the detector."""

@@ -5,14 +5,17 @@ folder, tracked, instead of made ones. Time is virtual: nothing here depends on 
 
     motion_kbps   motion on a data channel at the default settings, from IP to payload; `_unseen` of those
                   people whose motion the tables of chances were not counted on
-    voice_kbps    Opus over SRTP, 60 ms a packet
-    aperture      correlation of the lips' opening, on the body, before the codec and after; mean of the clips
-    lines         the same on bad lines, with the longest time the same picture stood
-    thrifty       motion inside the voice's packets, 120 ms each
-    sweep         target, what was sent, and what was left
+    voice_kbps    Opus over SRTP, 60 ms a packet aperture      correlation of the lips' opening, on the body,
+    before the codec and after; mean of the clips lines         the same on bad lines, with the longest time
+    the same picture stood thrifty       motion inside the voice's packets, 120 ms each sweep         target,
+    what was sent, and what was left pictures      with --pictures: the person drawn from what came, and coded
+    by H.264 and VP8, against the camera
+
+With `--live` two real browsers call each other through a room of this machine instead; see `call_live`.
 """
 
 import argparse
+import asyncio
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -160,7 +163,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--speech", type=Path, help="folder of recordings for made people to speak")
     parser.add_argument("--keep", type=Path, help="write the motion to an .npz file for streaming.motion.fit")
     parser.add_argument("--plot", type=Path, help="draw a PNG file; with --clips H.264 and VP8 are in it")
+    parser.add_argument("--pictures", type=Path, help="with --clips: draw PSNR, LPIPS and landmarks, too")
+    parser.add_argument("--live", action="store_true", help="two browsers call each other through a room")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement with --live")
     arguments = parser.parse_args(argv)
+    if arguments.live:
+        from benchmarks.call_live import measure_live
+
+        _report(asyncio.run(measure_live(arguments.seconds)), as_json=arguments.json)
+        return
     who = tracked_people(arguments.clips) if arguments.clips else made_people(arguments.speech)
     if arguments.keep:
         kept: dict[str, Any] = {person.name: person.motion for person in who}
@@ -172,7 +183,16 @@ def main(argv: list[str] | None = None) -> None:
         videos = video_curves(arguments.clips) if arguments.clips else {}
         figures["video"] = as_points(videos)
         plot(figures["sweep"], (figures["motion_kbps"], figures["aperture"]), videos, arguments.plot)
-    if arguments.json:
+    if arguments.pictures and arguments.clips:
+        from benchmarks.call_pictures import measure_pictures, plot_pictures
+
+        points = figures["pictures"] = measure_pictures(arguments.clips)
+        plot_pictures(points, arguments.pictures)
+    _report(figures, as_json=arguments.json)
+
+
+def _report(figures: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
         print(json.dumps(figures))
     else:
         Console().print_json(json.dumps(figures))

@@ -34,7 +34,7 @@ from agent.conversation import Conversation
 from agent.faculties import Faculties, load_faculties
 from agent.host import ConversationHost
 from agent.latency import STAGES
-from agent.pictures import warped_portrait
+from agent.picture import picture_maker
 from agent.voice import Voice
 from benchmarks.received import received
 from models.motion.frame import EXPRESSIONS, FRAME_MS, MotionFrame
@@ -209,7 +209,7 @@ async def measure(config: Config, turns: int) -> dict[str, Any]:
     watched: list[WatchedPicture] = []
 
     def picture_of(folder: Path, size: int) -> WatchedPicture:
-        watched.append(WatchedPicture(warped_portrait(folder, size)))
+        watched.append(WatchedPicture(picture_maker(config.picture)(folder, size)))
         return watched[-1]
 
     begin_s = time.perf_counter()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 import uvloop
@@ -30,6 +30,7 @@ from engine.session import Session
 from models.motion.frame import FPS
 from models.motion.stage import MotionStage
 from models.picture import BoxPicture, PictureStage, Tier
+from models.video.runtime import TIMES, RuntimeName
 
 SPEECH_S, TURN_S = 4.0, 6.0
 """Seconds of speech in each turn of so many seconds; the rest is silence."""
@@ -106,7 +107,9 @@ class Options:
     """What is measured."""
 
     seconds: float
-    stage: Literal["box", "warp"]
+    stage: Literal["box", "warp", "learned"]
+    runtime: Any
+    steps: int
     avatar: str | None
     live: bool
     encode: Literal["none", "VP8", "H264"]
@@ -148,6 +151,8 @@ async def _measure(options: Options, picture: TimedPicture[Any], watch: Stopwatc
     return {
         "benchmark": "picture",
         "stage": options.stage,
+        "runtime": options.runtime,
+        "steps": options.steps,
         "size": picture.size,
         "mode": "live" if options.live else "free",
         "encode": options.encode,
@@ -176,9 +181,10 @@ def _picture_stage(options: Options) -> PictureStage[Any]:
     if options.stage == "box":
         return BoxPicture(512)
     from models.avatar import load_avatar
-    from models.warp import WarpPicture
+    from models.video.open import open_picture
 
-    return WarpPicture(load_avatar(_avatar_folder(options.avatar)))
+    avatar = load_avatar(_avatar_folder(options.avatar))
+    return open_picture(avatar, 512, options.stage, options.runtime, options.steps)
 
 
 def _avatar_folder(name: str | None) -> Path:
@@ -212,14 +218,22 @@ def _options(argv: list[str] | None) -> tuple[Options, bool]:
     parser = argparse.ArgumentParser(prog="visavis bench picture", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--seconds", type=float, default=20.0, help="media time to measure, in seconds")
-    parser.add_argument("--stage", choices=("box", "warp"), default="warp", help="what makes the pictures")
+    parser.add_argument(
+        "--stage", choices=("box", "warp", "learned"), default="learned", help="what makes the pictures"
+    )
+    parser.add_argument(
+        "--runtime", choices=get_args(RuntimeName), default="auto", help="what runs the learned picture"
+    )
+    parser.add_argument("--steps", type=int, choices=tuple(TIMES), default=1, help="of its sampler")
     parser.add_argument("--avatar", help="name or folder; the default avatar if not given")
     parser.add_argument("--live", action="store_true", help="pace in real time, as for a visitor")
     parser.add_argument(
         "--encode", choices=("none", "VP8", "H264"), default="none", help="encode as the room"
     )
     asked = parser.parse_args(argv)
-    return Options(asked.seconds, asked.stage, asked.avatar, asked.live, asked.encode), asked.json
+    return Options(
+        asked.seconds, asked.stage, asked.runtime, asked.steps, asked.avatar, asked.live, asked.encode
+    ), asked.json
 
 
 def main(argv: list[str] | None = None) -> None:

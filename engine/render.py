@@ -2,8 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,12 @@ from engine.clock import LoopClock
 from engine.compute import Compute
 from engine.config import SessionConfig
 from engine.encode import Mp4Writer
-from engine.packets import SegmentFinished
+from engine.packets import AVPacket, SegmentFinished
 from engine.session import Session
 from models.motion.cue import Cue
 from models.motion.frame import FPS
 from models.motion.stage import MotionStage, Phone
-from models.picture import PictureStage
+from models.picture import PictureStage, delay_of
 
 BLOCK_S: Final = 1.0
 """Speech is pushed in blocks of this length, as far ahead as the session has room."""
@@ -48,7 +48,7 @@ class RenderPlan:
     """What surrounds the speech, and how the session works. Times in seconds."""
 
     lead_s: float = 0.2
-    """Idle time before the first word."""
+    """Idle time before the first word; at least as long as pictures are late."""
     tail_s: float = 0.6
     """Idle time after the last, in which the mouth comes to rest."""
     session: SessionConfig = field(default_factory=lambda: SessionConfig(pacing="free", chunk_frames=8))
@@ -102,12 +102,14 @@ async def render(
     )
     async with session:
         with Mp4Writer(path, picture.size, crf=plan.crf) as writer:
-            frames = await _write_all(session, writer, _Feed(session, utterances), compute, plan, progress)
+            feed = _Feed(session, utterances)
+            frames = await _write_all(session, delay_of(picture), writer, feed, compute, plan, progress)
         return Rendered(path, frames, session.stats())
 
 
 async def _write_all(
     session: Session,
+    delay_frames: int,
     writer: Mp4Writer,
     feed: "_Feed",
     compute: Compute,
@@ -116,9 +118,10 @@ async def _write_all(
 ) -> int:
     """Write packets until the speech and its tail are over; return how many."""
     frames, quiet = 0, 0
-    lead, tail = math.ceil(plan.lead_s * FPS), math.ceil(plan.tail_s * FPS)
-    expected = lead + math.ceil(feed.total_s * FPS) + tail
-    async for packet in session:
+    # The session is ahead of the file by the delay, so that much of the lead is over already.
+    lead, tail = max(0, math.ceil(plan.lead_s * FPS) - delay_frames), math.ceil(plan.tail_s * FPS)
+    expected = delay_frames + lead + math.ceil(feed.total_s * FPS) + tail
+    async for packet in _aligned(session, delay_frames):
         await compute.run(writer.write, packet, lane=writer)
         frames += 1
         if frames >= lead:
@@ -131,6 +134,15 @@ async def _write_all(
     if progress is not None:
         progress(1.0)
     return frames
+
+
+async def _aligned(packets: AsyncIterator[AVPacket], delay_frames: int) -> AsyncIterator[AVPacket]:
+    """Yield packets whose pictures come late, each with the picture that was made of its own motion."""
+    waiting: deque[AVPacket] = deque(maxlen=delay_frames + 1)
+    async for packet in packets:
+        waiting.append(packet)
+        if len(waiting) > delay_frames:
+            yield replace(waiting[0], picture=packet.picture)
 
 
 class _Feed:

@@ -23,7 +23,7 @@ from models.motion.cue import Cue
 from models.motion.frame import FPS, MotionFrame
 from models.motion.look import Look
 from models.motion.stage import MotionStage, Phone, Presence
-from models.picture import Picture, PictureStage
+from models.picture import Picture, PictureStage, delay_of
 
 __all__ = ["InputFullError", "SegmentEvent", "Session", "SessionClosedError"]
 
@@ -51,6 +51,9 @@ class Session:
         config: buffers, chunks, pacing.
         seed: makes the person's habits repeatable.
         on_close: called once when the session is closed, so that who lent something to it takes it back.
+
+    Raises:
+        ValueError: the pictures come later than their motion, and the session is live.
     """
 
     def __init__(
@@ -64,6 +67,10 @@ class Session:
         seed: int = 0,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
+        if config.pacing == "live" and delay_of(picture):
+            raise ValueError(
+                f"pictures that come {delay_of(picture)} frames late are for rendering, not for live"
+            )
         self._clock, self._config, self._on_close = clock, config, on_close
         self._meter = Meter()
         self._speech = SpeechQueue(config.input_limit_s)

@@ -5,15 +5,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from models.ownership import NOBODYS, Ownership, key_hash, new_key
 from models.portrait.fit import BodyFit
 
 FORMAT: Final = 1
@@ -53,13 +54,19 @@ class Avatar:
         return self.reference.shape[0]
 
 
-def save_avatar(avatar: Avatar, extras: Mapping[str, UInt8[np.ndarray, "_ _ 3"]], root: Path) -> Path:
+def save_avatar(
+    avatar: Avatar,
+    extras: Mapping[str, UInt8[np.ndarray, "_ _ 3"]],
+    root: Path,
+    ownership: Ownership = NOBODYS,
+) -> Path:
     """Write the avatar's folder under `root`, whole or not at all; an older one of the name is replaced.
 
     Args:
         avatar: the fitted portrait.
         extras: more pictures to keep, by file name: `PREVIEW`, `POSTER`.
         root: folder of all avatars.
+        ownership: who made it, and who may drive it.
     """
     root.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{avatar.name}-", dir=root))
@@ -71,6 +78,7 @@ def save_avatar(avatar: Avatar, extras: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
         arrays = {k: np.asarray(v, np.float32) for k, v in asdict(avatar.fit).items()}
         save_file({**arrays, "marks": avatar.marks}, scratch / ARRAYS)
         card = {"format": FORMAT, "name": avatar.name, "title": avatar.title, "fit_error": avatar.fit.error}
+        card |= ownership.card()
         (scratch / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False))
         scratch.chmod(0o755)
         return _put_in_place(scratch, root / avatar.name)
@@ -97,10 +105,7 @@ def load_avatar(folder: Path) -> Avatar:
     Raises:
         AvatarNotFoundError: no such folder, or made by another version; names the avatars beside it.
     """
-    if not (folder / CARD).is_file():
-        known = ", ".join(list_avatars(folder.parent)) or "none yet"
-        raise AvatarNotFoundError(f"There is no avatar '{folder.name}'. Known avatars: {known}.")
-    card = json.loads((folder / CARD).read_text())
+    card = _card(folder)
     if card["format"] != FORMAT:
         raise AvatarNotFoundError(
             f"Avatar '{folder.name}' has format {card['format']}, this version reads {FORMAT}. "
@@ -127,3 +132,30 @@ def load_avatar(folder: Path) -> Avatar:
 def list_avatars(root: Path) -> list[str]:
     """Return the names of the avatars under `root`, sorted."""
     return sorted(path.parent.name for path in root.glob(f"[!.]*/{CARD}")) if root.is_dir() else []
+
+
+def read_ownership(folder: Path) -> Ownership:
+    """Return who made an avatar, and who may drive it. Raises `AvatarNotFoundError`."""
+    return Ownership.of(_card(folder))
+
+
+def renew_key(folder: Path) -> str:
+    """Give an avatar a new key, and return it; the one before is worth nothing any more.
+
+    Raises:
+        AvatarNotFoundError: no such folder.
+    """
+    card, key = _card(folder), new_key()
+    card |= replace(Ownership.of(card), key_sha256=key_hash(key), is_open=False).card()
+    partial = folder / f".{CARD}"
+    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False))
+    partial.replace(folder / CARD)
+    return key
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """Read an avatar's card. Raises `AvatarNotFoundError`."""
+    if not (folder / CARD).is_file():
+        known = ", ".join(list_avatars(folder.parent)) or "none yet"
+        raise AvatarNotFoundError(f"There is no avatar '{folder.name}'. Known avatars: {known}.")
+    return dict(json.loads((folder / CARD).read_text()))

@@ -1,7 +1,7 @@
 """The seam between motion and pixels: `PictureStage`, its quality tiers, and its fake."""
 
 from enum import IntEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -42,6 +42,11 @@ class PictureStage(Protocol[StateT]):
     def step(self, motion: MotionFrame, state: StateT, tier: Tier) -> tuple[Picture, StateT]:
         """Return the picture [size, size, 3] of `motion`, RGB. Called with FULL or WARP only."""
         ...
+
+
+def delay_of(stage: PictureStage[Any]) -> int:
+    """Return how many frames a stage's pictures come after their motion: `delay_frames`, or 0 without it."""
+    return int(getattr(stage, "delay_frames", 0))
 
 
 class BoxPicture:

@@ -15,7 +15,7 @@ from numba import njit
 
 from models.avatar import Avatar
 from models.controls.face import FaceLayer, FacePixels
-from models.controls.reference import open_reference
+from models.controls.reference import Posed, Reference, open_reference
 from models.controls.sheet import Sheet
 from models.motion.frame import MotionFrame
 from models.picture import Picture, Tier
@@ -35,19 +35,20 @@ class WarpPicture:
     Thread-safe: nothing is written after construction.
     """
 
-    def __init__(self, avatar: Avatar, size: int = 512) -> None:
+    def __init__(self, avatar: Avatar, size: int = 512, *, like: Reference | None = None) -> None:
         """Prepare one avatar (about a second).
 
         Args:
             avatar: the fitted portrait.
             size: side of the pictures in pixels; the photo's own side is sharpest.
+            like: the same person in another picture. Then it takes half the time, and each picture longer.
         """
         # One picture, one core: sessions share the cores, and OpenCV's own threads only get in their way.
         cv2.setNumThreads(1)
         self._size = size
-        self._reference = open_reference(avatar)
+        self._reference = open_reference(avatar, None if like is None else like.residual)
         self._sheet = Sheet.build(self._reference)
-        self._face = FaceLayer.build(self._reference)
+        self._face = FaceLayer.build(self._reference, prune=like is None)
         self._person = np.dstack([avatar.reference, avatar.mask])
         self._background = avatar.background
 
@@ -56,25 +57,34 @@ class WarpPicture:
         """Side of the square picture in pixels."""
         return self._size
 
+    @property
+    def reference(self) -> Reference:
+        """The portrait in terms of the body."""
+        return self._reference
+
     def init_state(self) -> WarpState:
         """Return the empty state."""
         return WarpState()
 
     def step(self, motion: MotionFrame, state: WarpState, tier: Tier) -> tuple[Picture, WarpState]:
         """Return the portrait in this pose. `tier` changes nothing: there is only the warp."""
-        reference = self._reference
-        posed, side = reference.pose(motion), reference.avatar.side
-        small = self._sheet.source(reference, posed, side // COARSER)
-        source = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-        face = self._face.draw(*self._face.place(reference, posed), side)
-        picture = self._compose(source, face)
-        if self._size != side:
+        picture, _ = self.draw(self._reference.pose(motion))
+        if self._size != self._reference.avatar.side:
             picture = cv2.resize(picture, (self._size, self._size), interpolation=cv2.INTER_AREA)
         return picture, state
 
+    def draw(self, posed: Posed) -> tuple[UInt8[np.ndarray, "side side 3"], UInt8[np.ndarray, "side side"]]:
+        """Return the portrait of a posed body, as large as the photo, and where the person is, 0..255."""
+        reference = self._reference
+        side = reference.avatar.side
+        small = self._sheet.source(reference, posed, side // COARSER)
+        source = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+        face = self._face.draw(*self._face.place(reference, posed), side)
+        return self._compose(source, face)
+
     def _compose(
         self, source: Float32[np.ndarray, "side side 2"], face: FacePixels
-    ) -> UInt8[np.ndarray, "side side 3"]:
+    ) -> tuple[UInt8[np.ndarray, "side side 3"], UInt8[np.ndarray, "side side"]]:
         height, width = face.skin.shape
         box = np.s_[face.top : face.top + height, face.left : face.left + width]
         _blend_sources(source[box], face.source, face.skin)
@@ -83,7 +93,7 @@ class WarpPicture:
         picture = np.empty((*source.shape[:2], 3), np.uint8)
         _lay_over(warped, self._background, picture)
         _paint_over(picture[box], face.paint, face.painted)
-        return picture
+        return picture, warped[..., 3]
 
 
 @njit(cache=True, nogil=True)

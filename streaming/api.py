@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from models.web_tracker import installed_tracker
+from streaming.calls.calls import Calls, NotYoursError
 from streaming.config import RoomConfig
 from streaming.contract import AvatarCard, Host, RoomFullError
 from streaming.gathering import NAME_MAX_CHARS, Gatherings
@@ -19,6 +21,7 @@ from streaming.shows import NAME
 from streaming.upload import body_within, receive_avatar
 from streaming.visits import Visits
 
+KEY_MAX_CHARS = 100
 OFFER_MAX_BYTES = 100_000
 """A browser's offer takes about 6 kB."""
 
@@ -34,14 +37,23 @@ class Offer(BaseModel):
     room: str | None = Field(default=None, pattern=NAME.pattern, max_length=64)
     """A gathering to join; alone when left out."""
     name: str = Field(default="", max_length=NAME_MAX_CHARS)
-    """The visitor's, for the others of a gathering."""
+    """The visitor's, for the others of a gathering or a call."""
+    call: str | None = Field(default=None, pattern=NAME.pattern, max_length=64)
+    """A call to take part in, as the avatar; no conversation and no gathering then."""
+    key: str = Field(default="", max_length=KEY_MAX_CHARS)
+    """The avatar's key, for calls."""
+    draw: bool = True
+    """Whether the others of a call are drawn here; else their motion comes over the data channel."""
 
 
 class RoomApi:
     """Answers the calls; holds the host, the settings and the visits."""
 
-    def __init__(self, host: Host, config: RoomConfig, visits: Visits, gatherings: Gatherings) -> None:
+    def __init__(
+        self, host: Host, config: RoomConfig, visits: Visits, gatherings: Gatherings, calls: Calls
+    ) -> None:
         self._host = host
+        self._calls = calls
         self._config = config
         self._visits = visits
         self._gatherings = gatherings
@@ -55,6 +67,7 @@ class RoomApi:
             Route("/api/avatars", self.create, methods=["POST"]),
             Route("/api/avatars/{name}/preview", self.preview, methods=["GET"]),
             Route("/api/rooms/{name}", self.room, methods=["GET"]),
+            Route("/api/calls/{name}", self.call, methods=["GET"]),
             Route("/api/offer", self.offer, methods=["POST"]),
             Route("/api/visits/{key}", self.leave, methods=["DELETE"]),
         ]
@@ -82,6 +95,7 @@ class RoomApi:
                 "jitter_target_ms": self._config.jitter_target_ms,
                 "upload_max_mb": self._config.upload_max_mb,
                 "text_max_chars": self._config.text_max_chars,
+                "face_tracker": installed_tracker() is not None,
             }
         )
 
@@ -108,6 +122,11 @@ class RoomApi:
         names = [guest.name for guest in gathering.guests]
         return JSONResponse({"avatar": gathering.avatar, "guests": names})
 
+    async def call(self, request: Request) -> Response:
+        """Tell who is in a call, if anybody."""
+        call = self._calls.get(request.path_params["name"])
+        return JSONResponse({"people": [caller.person.name for caller in call.people] if call else []})
+
     async def offer(self, request: Request) -> Response:
         """Answer an SDP offer and open a visit, alone or among others."""
         try:
@@ -119,6 +138,8 @@ class RoomApi:
             key, answer, card = await self._open(offer, card)
         except ShowBusyError as error:
             raise HTTPException(409, f"This does not go now: {error}; choose another.") from error
+        except NotYoursError as error:
+            raise HTTPException(403, str(error)) from error
         except RoomFullError as error:
             raise HTTPException(503, str(error), headers={"Retry-After": "10"}) from error
         except OfferError as error:
@@ -128,6 +149,11 @@ class RoomApi:
 
     async def _open(self, offer: Offer, card: AvatarCard) -> tuple[str, str, AvatarCard]:
         """Open the visit; a gathering that goes on has its own avatar."""
+        if offer.call is not None:
+            opened = await self._visits.open_call(
+                offer.call, card.name, offer.key, offer.name, offer.sdp, draws=offer.draw
+            )
+            return *opened, card
         if offer.room is None:
             return *await self._visits.open(card.name, offer.sdp), card
         key, answer, gathering = await self._visits.open_among(offer.room, card.name, offer.name, offer.sdp)
@@ -150,4 +176,10 @@ class RoomApi:
 
 def card_json(card: AvatarCard) -> dict[str, Any]:
     """Return what the page needs of an avatar."""
-    return {"name": card.name, "title": card.title, "preview": f"/api/avatars/{card.name}/preview"}
+    return {
+        "name": card.name,
+        "title": card.title,
+        "preview": f"/api/avatars/{card.name}/preview",
+        "made_by": card.made_by,
+        "open": card.is_open,
+    }

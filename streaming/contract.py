@@ -4,17 +4,19 @@
 speech recognition or language models, so anything that fills these two protocols can be met in a room.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int16
 
 from engine.packets import AVPacket, SegmentFinished
+from engine.portrayal import Portrayal, VoiceSource
 from engine.session import Session
 from models.motion.cue import Cue
-from models.motion.stage import Phone
+from models.motion.stage import MotionStage, Phone
+from models.ownership import NOBODYS, Ownership
 
 
 class RoomFullError(Exception):
@@ -33,6 +35,10 @@ class AvatarCard:
     title: str
     preview_png: str
     """Path of the portrait on disk, square and as the first frame shows it: it stands until that comes."""
+    made_by: str = ""
+    """Who made it, in their own words; empty where nobody said."""
+    is_open: bool = True
+    """Whether anybody may lend it their face in a call; otherwise its key is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,32 @@ class Talking:
     kind: Literal["talking"] = "talking"
 
 
-RoomEvent = Caption | StateChange | Latency | Notice | Guests | Talking
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One of the people of a call."""
+
+    name: str
+    avatar: str
+    """Name of the avatar that shows them."""
+    title: str
+    made_by: str = ""
+    """Who made the avatar."""
+    how: str = "still"
+    """What their picture is made from: `tracked`, `voice` or `still`."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is in a call, in the order in which they came; one of them is told."""
+
+    me: str
+    people: tuple[Person, ...]
+    shown: str = ""
+    """Whom the picture shows; empty while nobody else is there."""
+    kind: Literal["people"] = "people"
+
+
+RoomEvent = Caption | StateChange | Latency | Notice | Guests | Talking | People
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +167,33 @@ class Listener(Protocol):
 
     def release(self) -> None:
         """End the turn: the push-to-talk key came up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """How a visit lets a caller send what is not made into packets of picture and sound."""
+
+    motion: Callable[[bytes], None]
+    """Sends a packet of motion; never blocks, and may lose it."""
+    sound: Callable[[Int16[np.ndarray, "samples"], int], None]
+    """Sends whole pieces of 20 ms at `engine.packets.MEDIA_RATE_HZ`, and the first sample's time."""
+
+
+@runtime_checkable
+class InCall(Protocol):
+    """A `Listener` that takes part in a call: it needs the times of what it hears, and motion."""
+
+    def push_voice(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int, at_s: float) -> None:
+        """Take the visitor's microphone, mono, and when it begins on the microphone's own clock."""
+        ...
+
+    def push_motion(self, packet: bytes) -> None:
+        """Take a packet of the visitor's motion, whatever it holds."""
+        ...
+
+    def attach(self, wires: Wires) -> None:
+        """Take the ways to send past the picture; called once, before anything comes."""
         ...
 
 
@@ -267,6 +325,10 @@ class Company(Performer, Protocol):
         ...
 
 
+Movement = Callable[[MotionStage[Any]], MotionStage[Any]]
+"""From the host's motion to what moves somebody in a call."""
+
+
 class Host(Protocol):
     """Receives visitors alone and together, and sends performers."""
 
@@ -289,11 +351,29 @@ class Host(Protocol):
         """Open a gathering's avatar. Raises as `perform` does."""
         ...
 
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls as an avatar; close it to give its place back.
+
+        Args:
+            avatar: whose face they have.
+            voice: what is heard of them.
+            motion: gives what moves the avatar, around the stage that makes motion up where none comes.
+
+        Raises as `perform` does.
+        """
+        ...
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may lend the avatar their face. Raises `KeyError`."""
+        ...
+
     def stats(self) -> dict[str, float]:
         """Return how busy the machine is, by name with its unit as suffix."""
         ...
 
-    def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+    def create_avatar(
+        self, name: str, photo: bytes, ownership: Ownership = NOBODYS
+    ) -> AsyncIterator[Progress]:
         """Make an avatar from a picture file's bytes. Raises `AvatarRejectedError`."""
         ...
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from models.picture import Picture
+from models.motion.frame import EXPRESSION_INDEX, FPS, MotionFrame
+from models.picture import Picture, Tier
 
 _SKIN, _DARK, _LIP, _WHITE = (226, 178, 148), (48, 38, 44), (150, 66, 72), (248, 246, 242)
 _HAIR, _SHIRT, _SHADE = (70, 48, 44), (52, 84, 128), (196, 148, 120)
@@ -66,3 +67,25 @@ class FakeFace:
         axis: Float32[np.ndarray, "..."], centre: float, radius: float
     ) -> Float32[np.ndarray, "..."]:
         return ((axis - centre) / radius) ** 2
+
+
+class DrawnFace:
+    """Fake `PictureStage`: the drawn face, its mouth as open as the jaw. State: frames drawn."""
+
+    def __init__(self, size: int = 512) -> None:
+        self._face = FakeFace(size)
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Side of the square picture in pixels."""
+        return self._size
+
+    def init_state(self) -> int:
+        """Start at frame 0."""
+        return 0
+
+    def step(self, motion: MotionFrame, state: int, tier: Tier) -> tuple[Picture, int]:
+        """Draw the face; see `PictureStage`."""
+        mouth = float(motion.expression[EXPRESSION_INDEX["jawOpen"]])
+        return self._face.draw(state / FPS, mouth), state + 1

@@ -17,9 +17,13 @@ import numpy as np
 from av import VideoFrame
 from jaxtyping import Int16
 
+from engine.clock import LoopClock
+from engine.compute import InlineCompute
 from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME, AVPacket, SegmentFinished
+from engine.portrayal import Portrayal, VoiceSource
 from models.motion.frame import FPS
-from models.motion.stage import Presence
+from models.motion.stage import Presence, StillMotion
+from models.ownership import NOBODYS, OPEN, Ownership
 from models.picture import Tier
 from streaming.contract import (
     AvatarCard,
@@ -27,6 +31,7 @@ from streaming.contract import (
     BusyError,
     Caption,
     Latency,
+    Movement,
     Progress,
     RoomEvent,
     RoomFullError,
@@ -35,7 +40,7 @@ from streaming.contract import (
     VoiceFailedError,
 )
 from streaming.fake_company import FakeCompany
-from streaming.fake_face import FakeFace
+from streaming.fake_face import DrawnFace, FakeFace
 from streaming.fake_performer import FakePerformer
 
 TONE_HZ: Final = 220.0
@@ -296,7 +301,9 @@ class FakeHost:
         self._size = size
         self._step_s = step_s
         self._folder = tempfile.TemporaryDirectory(prefix="visavis-fake-")
-        self._cards = [self._new_card("vera")]
+        self._owned: dict[str, Ownership] = {}
+        self._cards = [self._new_card("vera", OPEN)]
+        self._portrayed = 0
         self.partners: list[FakePartner] = []
         """Every partner welcomed, the closed ones included."""
         self.performers: list[FakePerformer] = []
@@ -307,7 +314,7 @@ class FakeHost:
     @property
     def present(self) -> int:
         """How many have not left."""
-        return sum(not guest.closed for guest in self._guests)
+        return self._portrayed + sum(not guest.closed for guest in self._guests)
 
     def avatars(self) -> list[AvatarCard]:
         """Return Vera and whoever was made since."""
@@ -334,11 +341,28 @@ class FakeHost:
         self.companies.append(company)
         return company
 
+    async def portray(self, avatar: str, voice: VoiceSource, motion: Movement) -> Portrayal:
+        """Draw somebody who calls as a painted face. Raises `RoomFullError` and `KeyError`."""
+        self._check_place(avatar)
+
+        def left() -> None:
+            self._portrayed -= 1
+
+        picture, stage = DrawnFace(self._size), motion(StillMotion())
+        self._portrayed += 1
+        return Portrayal(voice, stage, picture, clock=LoopClock(), compute=InlineCompute(), on_close=left)
+
+    def may_drive(self, avatar: str, key: str) -> bool:
+        """Tell whether who has this key may drive the avatar. Raises `KeyError`."""
+        return self._owned[avatar].lets(key)
+
     def stats(self) -> dict[str, float]:
         """Return how many places are taken, and how many there are."""
         return {"sessions": float(self.present), "sessions_capacity": float(self._places)}
 
-    async def create_avatar(self, name: str, photo: bytes) -> AsyncIterator[Progress]:
+    async def create_avatar(
+        self, name: str, photo: bytes, ownership: Ownership = NOBODYS
+    ) -> AsyncIterator[Progress]:
         """Pretend to fit a portrait. Raises `AvatarRejectedError`."""
         if not photo.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF")):
             msg = "This file is no picture; send a JPEG, PNG or WebP photo."
@@ -347,7 +371,7 @@ class FakeHost:
             for part in range(4):
                 yield Progress(stage, (number + part / 4) / 3)
                 await asyncio.sleep(self._step_s)
-        self._cards.append(self._new_card(name))
+        self._cards.append(self._new_card(name, ownership))
         yield Progress("Done", 1.0)
 
     async def aclose(self) -> None:
@@ -367,8 +391,9 @@ class FakeHost:
             msg = f"All {self._places} places are taken; try again in a moment."
             raise RoomFullError(msg)
 
-    def _new_card(self, name: str) -> AvatarCard:
+    def _new_card(self, name: str, owned: Ownership) -> AvatarCard:
+        self._owned[name] = owned
         path = Path(self._folder.name) / f"{name}.png"
         picture = FakeFace(self._size).draw(time_s=1.0, mouth=0.0)
         VideoFrame.from_ndarray(picture, format="rgb24").save(str(path))
-        return AvatarCard(name, name.replace("-", " ").title(), str(path))
+        return AvatarCard(name, name.replace("-", " ").title(), str(path), owned.made_by, owned.is_open)

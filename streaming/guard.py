@@ -13,7 +13,8 @@ from streaming.config import RoomConfig
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        # The face tracker is WebAssembly, served from here.
+        "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self'",
         "img-src 'self' blob:",
         "media-src 'self' blob:",

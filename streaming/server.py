@@ -16,6 +16,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from models.assets import asset_path
+from models.web_tracker import COMMAND, FILES, installed_tracker
 from streaming.config import RoomConfig
 from streaming.contract import Host
 from streaming.guard import Guard
@@ -25,15 +27,19 @@ from streaming.shows import Shows
 logger = logging.getLogger(__name__)
 
 PAGE: Final = Path(__file__).parent / "page"
+MODEL: Final = "face_landmarker.task"
+_TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
 
 
 Extend = Callable[[Shows], Sequence[BaseRoute]]
 """Gives further routes, which may take part in the room's shows."""
 
 
-def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> Starlette:
+def build_app(
+    host: Host, config: RoomConfig, extend: Extend = lambda shows: (), room: Room | None = None
+) -> Starlette:
     """Return the room as an ASGI application. It ends its visits at shutdown; the host stays its owner's."""
-    room = Room(host, config)
+    room = room or Room(host, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -54,6 +60,7 @@ def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ())
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
+            Route("/tracker/{path:path}", _tracker),
             *room.routes(),
             *extend(room.shows),
         ],
@@ -63,15 +70,17 @@ def build_app(host: Host, config: RoomConfig, extend: Extend = lambda shows: ())
     )
 
 
-def room_server(host: Host, config: RoomConfig, extend: Extend = lambda shows: ()) -> uvicorn.Server:
-    """Return a server that is ready to `await server.serve()`.
+def room_server(
+    host: Host, config: RoomConfig, extend: Extend = lambda shows: (), room: Room | None = None
+) -> uvicorn.Server:
+    """Return a server that is ready to `await server.serve()`; of `room`, or of one of its own.
 
     Leaving is quick: open requests get two seconds. Access logs stay off, since visit keys are secrets.
     WebSockets are not compressed: what travels there is, or is not worth its time.
     """
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(host, config, extend),
+            build_app(host, config, extend, room),
             host=config.host,
             port=config.port,
             log_level="warning",
@@ -90,6 +99,18 @@ def served_port(server: uvicorn.Server) -> int:
 
 async def _page(_: Request) -> Response:
     return FileResponse(PAGE / "index.html")
+
+
+def _tracker(request: Request) -> Response:
+    """Send a file of the face tracker, where it is installed; the model is the one avatars are made with."""
+    path, folder = request.path_params["path"], installed_tracker()
+    if folder is None:
+        raise HTTPException(404, f"This room has no face tracker; its owner gets it with: {COMMAND}")
+    if path == MODEL:
+        return FileResponse(asset_path("face_landmarker"), media_type="application/octet-stream")
+    if path not in FILES:
+        raise HTTPException(404, f"The face tracker has no file {path!r}.")
+    return FileResponse(folder / path, media_type=_TYPES[Path(path).suffix])
 
 
 async def _explain(_: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from models.ownership import Ownership, key_hash, new_key
 from streaming.config import RoomConfig
 from streaming.contract import AvatarRejectedError, Host, Progress
 
@@ -29,20 +30,21 @@ async def body_within(request: Request, limit_bytes: int) -> bytes:
 
 
 async def receive_avatar(request: Request, host: Host, config: RoomConfig) -> Response:
-    """Start making an avatar from the form fields `name` and `photo`.
+    """Start making an avatar from the form fields `name` and `photo`, and `made_by` where somebody says so.
 
     A photo that is refused at once gets 422; a later refusal is the stream's last line. The lines are
-    `{"kind": "progress", "stage", "fraction"}`, then `{"kind": "done", "name"}` or
-    `{"kind": "error", "message"}`.
+    `{"kind": "progress", "stage", "fraction"}`, then `{"kind": "done", "name", "key"}` or
+    `{"kind": "error", "message"}`. The key is told this once: whoever has it may lend the avatar their face.
     """
-    title, photo = await _read_form(request, config)
+    title, made_by, photo = await _read_form(request, config)
+    key = new_key()
     name = free_name(slug(title), {card.name for card in host.avatars()})
-    steps = host.create_avatar(name, photo)
+    steps = host.create_avatar(name, photo, Ownership(made_by, key_hash(key)))
     try:
         first = await anext(steps, None)
     except AvatarRejectedError as error:
         raise HTTPException(422, str(error)) from error
-    return StreamingResponse(_lines(name, first, steps), 201, media_type="application/x-ndjson")
+    return StreamingResponse(_lines(name, key, first, steps), 201, media_type="application/x-ndjson")
 
 
 def slug(title: str) -> str:
@@ -63,13 +65,15 @@ def free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-async def _lines(name: str, first: Progress | None, rest: AsyncIterator[Progress]) -> AsyncIterator[str]:
+async def _lines(
+    name: str, key: str, first: Progress | None, rest: AsyncIterator[Progress]
+) -> AsyncIterator[str]:
     try:
         if first is not None:
             yield _line(kind="progress", stage=first.stage, fraction=first.fraction)
         async for step in rest:
             yield _line(kind="progress", stage=step.stage, fraction=step.fraction)
-        yield _line(kind="done", name=name)
+        yield _line(kind="done", name=name, key=key)
     except AvatarRejectedError as error:
         yield _line(kind="error", message=str(error))
     except Exception:
@@ -83,21 +87,21 @@ def _line(**values: Any) -> str:
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
-async def _read_form(request: Request, config: RoomConfig) -> tuple[str, bytes]:
+async def _read_form(request: Request, config: RoomConfig) -> tuple[str, str, bytes]:
     limit = int(config.upload_max_mb * 1e6) + FORM_OVERHEAD_BYTES
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, "Send multipart/form-data with the fields name and photo.")
     try:
-        parser = MultiPartParser(request.headers, _stream_within(request, limit), max_files=1, max_fields=1)
+        parser = MultiPartParser(request.headers, _stream_within(request, limit), max_files=1, max_fields=2)
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise HTTPException(400, "The form could not be read; it has the fields name and photo.") from error
-    title, photo = form.get("name"), form.get("photo")
-    if not isinstance(title, str) or not isinstance(photo, UploadFile):
+    title, made_by, photo = form.get("name"), form.get("made_by", ""), form.get("photo")
+    if not isinstance(title, str) or not isinstance(made_by, str) or not isinstance(photo, UploadFile):
         await form.close()
         raise HTTPException(400, "The form must have a text field name and a file field photo.")
     try:
-        return title, await photo.read()
+        return title, " ".join(made_by.split())[:NAME_MAX_CHARS], await photo.read()
     finally:
         await form.close()
 

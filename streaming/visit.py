@@ -11,7 +11,7 @@ from engine.packets import AVPacket
 from streaming.channel import EventChannel
 from streaming.clock import VisitClock
 from streaming.config import RoomConfig
-from streaming.contract import Attendant, Latency
+from streaming.contract import Attendant, InCall, Latency, Wires
 from streaming.media import Media
 from streaming.messages import (
     Hold,
@@ -27,6 +27,7 @@ from streaming.messages import (
     parse_message,
 )
 from streaming.microphone import listen
+from streaming.motion.data_channel import MotionChannel
 from streaming.peer import Peer
 from streaming.send_times import SendTimes
 from streaming.tracks import SoundTrack, TimedPicture
@@ -54,6 +55,7 @@ class Visit:
         self._sent = SendTimes(lambda: asyncio.get_running_loop().time(), self._tell_latency)
         self._sounds = SoundTrack(config.audio_buffer_ms, self._sent.sent)
         self._channel = EventChannel(self._on_message)
+        self._motion = _motion_channel(partner)
         self._microphone: MediaStreamTrack | None = None
         self._connected = asyncio.Event()
         self._ended = asyncio.Event()
@@ -66,8 +68,11 @@ class Visit:
             self._sounds,
             self._on_state,
             channel=self._channel,
+            motion=self._motion,
             on_microphone=self._on_microphone,
         )
+        if self._motion is not None and isinstance(partner, InCall):
+            partner.attach(Wires(self._motion.send, self._sounds.push))
 
     async def answer(self, offer_sdp: str) -> str:
         """Return the SDP answer. Raises `OfferError`."""
@@ -120,6 +125,7 @@ class Visit:
             "events_dropped": self._channel.dropped,
             "bad_messages": self._bad_messages,
             "av_offset_ms": abs(self._av_offset_ms),
+            **({"motion_dropped_packets": self._motion.dropped} if self._motion is not None else {}),
         }
 
     async def _await_connection(self) -> None:
@@ -193,3 +199,8 @@ class Visit:
                 if message.av_offset_ms is not None:
                     self._av_offset_ms = message.av_offset_ms
                 self._channel.send(encode_pong(message))
+
+
+def _motion_channel(partner: Attendant) -> MotionChannel | None:
+    """Return where a visit's motion comes and goes, if its partner is a call."""
+    return MotionChannel(partner.push_motion) if isinstance(partner, InCall) else None

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 
+from streaming.calls.calls import Calls
 from streaming.config import RoomConfig
 from streaming.contract import Attendant, Host, Partner
 from streaming.gathering import Gathering, Gatherings
@@ -19,9 +20,16 @@ class Visits:
     """Owns the task of every visit."""
 
     def __init__(
-        self, host: Host, gatherings: Gatherings, config: RoomConfig, times: TurnTimes, ended: EndedCounts
+        self,
+        host: Host,
+        gatherings: Gatherings,
+        calls: Calls,
+        config: RoomConfig,
+        times: TurnTimes,
+        ended: EndedCounts,
     ) -> None:
         self._host = host
+        self._calls = calls
         self._gatherings = gatherings
         self._config = config
         self._times = times
@@ -67,6 +75,18 @@ class Visits:
         joined, line = await self._gatherings.join(gathering, avatar, guest)
         key, answer = await self._begin(line, line, offer_sdp)
         return key, answer, joined
+
+    async def open_call(
+        self, call: str, avatar: str, key: str, who: str, offer_sdp: str, *, draws: bool
+    ) -> tuple[str, str]:
+        """Let somebody into a call; return the visit's key and the SDP answer.
+
+        Raises:
+            OfferError: the offer cannot be answered.
+            ValueError, KeyError, RoomFullError, NotYoursError: see `Calls.join`.
+        """
+        line = await self._calls.join(call, avatar, key, who, draws=draws)
+        return await self._begin(line, line, offer_sdp)
 
     async def _begin(self, partner: Attendant, media: Media, offer_sdp: str) -> tuple[str, str]:
         visit: Visit | None = None

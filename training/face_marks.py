@@ -21,8 +21,9 @@ from models.body.body import GAZE_RAD, BodyModel, joint_rotations
 from models.body.rig import RIG, RIG_INDEX, Region
 from models.controls.raster import CpuRasterizer, Fragments
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
+from models.portrait.face import LANDMARKS, Face
 from models.portrait.fit import start_fit
-from models.portrait.landmarks import LANDMARKS, Face, FaceFinder
+from models.portrait.landmarks import FaceFinder
 from models.portrait.marks import ASSET, PHENOTYPES, shape_spread
 from models.portrait.photo import SIZE, open_photo
 from models.portrait.solve import FaceFit, MarkModel, Priors, fit_face

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from agent.echo import EchoConfig, guarded
 from agent.hearing import Hearing, HearingConfig, HearingEvent
 from agent.realtime.events import RATE_HZ, EventError, ServerVad
-from agent.vad import SpeechScorer, VadConfig
+from agent.vad import VadConfig
 from engine.samples import SampleQueue, StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
+from models.speech.scorer import SpeechScorer
 from streaming.problems import first_problem
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer, Rasterizer
-from models.controls.reference import Reference
+from models.controls.reference import Posed, Reference
+from models.controls.window import Window
 from models.motion.frame import MotionFrame
 
 CLASSES: Final = len(Region) + 1
@@ -51,10 +52,17 @@ def render_controls(
         side: side of the controls in pixels, 128 for the base model.
         rasterizer: defaults to the CPU's.
     """
-    body, posed = reference.body, reference.pose(motion)
-    scale = np.float32(side / reference.avatar.side)
+    window = Window(0, 0, reference.avatar.side)
+    return window_controls(reference, reference.pose(motion), window, side, rasterizer)
+
+
+def window_controls(
+    reference: Reference, posed: Posed, window: Window, side: int, rasterizer: Rasterizer | None = None
+) -> Controls:
+    """Rasterise a posed body inside a window of the picture; see `render_controls`."""
+    body = reference.body
     fragments = (rasterizer or CpuRasterizer()).rasterize(
-        posed.points * scale, posed.depth, body.triangles, side, side
+        window.inside(posed.points, side), posed.depth, body.triangles, side, side
     )
     low, high = body.mean.min(0), body.mean.max(0)
     table = np.concatenate(

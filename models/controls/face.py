@@ -78,8 +78,13 @@ class FaceLayer:
     """Height of the face in the photo."""
 
     @classmethod
-    def build(cls, reference: Reference) -> Self:
-        """Collect the face's triangles, colours and blend weights."""
+    def build(cls, reference: Reference, *, prune: bool = True) -> Self:
+        """Collect the face's triangles, colours and blend weights.
+
+        Args:
+            reference: the portrait.
+            prune: leave out what can never be seen; worth its time from some dozen pictures on.
+        """
         body = reference.body
         inside = _inside_oval(reference)
         share = np.clip((inside - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
@@ -112,8 +117,9 @@ class FaceLayer:
             enamel,
             reference.face_px,
         )
-        seen = ever_visible(layer, reference)
-        layer = replace(layer, triangles=layer.triangles[seen], kinds=layer.kinds[seen])
+        if prune:
+            seen = ever_visible(layer, reference)
+            layer = replace(layer, triangles=layer.triangles[seen], kinds=layer.kinds[seen])
         layer._photograph(reference)
         return layer
 

@@ -14,7 +14,7 @@ from models.body.rig import RIG_INDEX
 from models.camera import project
 from models.controls.raster import CpuRasterizer, Fragments
 from models.motion.frame import MotionFrame
-from models.portrait.landmarks import CHIN, FOREHEAD
+from models.portrait.face import CHIN, FOREHEAD
 from models.portrait.marks import shared_marks
 
 SKIN_MARKS: Final = 468
@@ -77,14 +77,20 @@ class Reference:
         return project(vertices, fit.translation, fit.focal_px, self.avatar.side)
 
 
-def open_reference(avatar: Avatar) -> Reference:
-    """Pose the body as in the photo, close the landmark residual, and rasterise."""
+def open_reference(avatar: Avatar, residual: Float32[np.ndarray, "vertices 2"] | None = None) -> Reference:
+    """Pose the body as in the photo, close the landmark residual, and rasterise.
+
+    Args:
+        avatar: the fitted portrait.
+        residual: that of the same person in another picture, when it is known.
+    """
     body, fit = shared_body(), avatar.fit
     identity = body.identity(fit.shape)
     vertices = identity.pose(fit.expression, gazing_rotations(fit.expression, fit.rotations))
     points, depth = project(vertices, fit.translation, fit.focal_px, avatar.side)
     face_px = float(np.linalg.norm(avatar.marks[FOREHEAD] - avatar.marks[CHIN]))
-    residual = _residual(avatar, identity, points, face_px)
+    if residual is None:
+        residual = _residual(avatar, identity, points, face_px)
     points = points + residual
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
     facing = _facing(vertices + fit.translation, body)

@@ -98,7 +98,20 @@ class Sheet:
         fragments = CpuRasterizer().rasterize(
             placed, np.maximum(motion[:, 2], NEAR_M), self.quads, side, side
         )
-        return interpolate(fragments, self.quads, self.nodes)
+        return self._completed(interpolate(fragments, self.quads, self.nodes), scale)
+
+    def _completed(
+        self, source: Float32[np.ndarray, "side side 2"], scale: np.float32
+    ) -> Float32[np.ndarray, "side side 2"]:
+        """Let pixels that the sheet has left bare show what they show in the photo.
+
+        A great turn can pull the sheet's margin into the picture; looking up a NaN takes OpenCV minutes.
+        """
+        bare = np.isnan(source[..., 0])
+        if bare.any():
+            rows, columns = np.nonzero(bare)
+            source[rows, columns] = (np.stack([columns, rows], 1).astype(np.float32) + 0.5) / scale
+        return source
 
 
 def _near_person(reference: Reference, pixel: Int64[np.ndarray, "nodes 2"]) -> Bool[np.ndarray, "nodes"]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from models.avatar import CARD, POSTER, PREVIEW, Avatar, save_avatar
 from models.motion.frame import MotionFrame
+from models.ownership import NOBODYS, OPEN, Ownership
 from models.picture import Tier
 from models.portrait.errors import PortraitError
 from models.portrait.fit import fit_portrait
@@ -29,7 +30,13 @@ Report = Callable[[str, float], None]
 
 
 def create_avatar(
-    photo: Path | bytes, name: str, root: Path, *, title: str | None = None, progress: Report
+    photo: Path | bytes,
+    name: str,
+    root: Path,
+    *,
+    title: str | None = None,
+    ownership: Ownership = NOBODYS,
+    progress: Report,
 ) -> Path:
     """Make an avatar out of one photo and return its folder.
 
@@ -38,6 +45,7 @@ def create_avatar(
         name: folder name; lower-case letters, digits, `-` and `_`.
         root: folder of all avatars.
         title: what people see; the name when left out.
+        ownership: who made it, and who may lend it their face in a call.
         progress: called with the stage and the fraction done so far.
 
     Raises:
@@ -65,7 +73,7 @@ def create_avatar(
     )  # fmt: skip
     warp = WarpPicture(avatar)
     poster, _ = warp.step(MotionFrame.rest(), warp.init_state(), Tier.WARP)
-    folder = save_avatar(avatar, {PREVIEW: draw_preview(avatar), POSTER: poster}, root)
+    folder = save_avatar(avatar, {PREVIEW: draw_preview(avatar), POSTER: poster}, root, ownership)
     progress("Done", 1.0)
     return folder
 
@@ -79,7 +87,7 @@ def default_avatar(root: Path, *, progress: Report) -> Path:
     if (folder / CARD).is_file():
         return folder
     return create_avatar(
-        _encode(_default_photo()), DEFAULT_NAME, root, title=DEFAULT_TITLE, progress=progress
+        _encode(_default_photo()), DEFAULT_NAME, root, title=DEFAULT_TITLE, ownership=OPEN, progress=progress
     )
 
 

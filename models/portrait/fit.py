@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from models.body.body import Identity, shared_body
 from models.body.rig import RIG, RIG_INDEX
 from models.portrait.errors import PoorFitError
-from models.portrait.landmarks import CHIN, FOREHEAD, Face
+from models.portrait.face import CHIN, FOREHEAD, Face
 from models.portrait.marks import shape_spread, shared_marks
 from models.portrait.pose import Keypoints
 from models.portrait.solve import FaceFit, MarkModel, Priors, fit_face

@@ -1,55 +1,20 @@
-"""Face landmarks, blendshapes and person mask by MediaPipe Tasks."""
+"""The faces of a photo, and which of them is meant."""
 
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from dataclasses import replace
+from typing import Final, Self
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
-from models.assets import asset_path
-from models.motion.frame import EXPRESSIONS
 from models.portrait.errors import NoFaceError, SeveralFacesError, TurnedAwayError
+from models.portrait.face import Face, open_landmarker, read_faces
 
-LANDMARKS: Final = 478
-FOREHEAD, CHIN = 10, 152
 MAX_YAW_DEG: Final = 40.0
 MAX_PITCH_DEG: Final = 32.0
 LEAST_WINDOW_PX: Final = 160
 """Smallest square that is searched: a face in it would have too few pixels anyway."""
 RIVAL: Final = 0.55
 """A second face at least this high, relative to the first, makes the choice unclear."""
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """One face in a picture."""
-
-    points: Float32[np.ndarray, "478 3"]
-    """Landmarks in pixels; z in the same scale, smaller is nearer."""
-    expression: Float32[np.ndarray, "52"]
-    """ARKit weights in the order of `EXPRESSIONS`."""
-    rotation: Float32[np.ndarray, "3 3"]
-    """Head to camera; camera axes are x right, y up, z towards the viewer."""
-
-    @property
-    def height_px(self) -> float:
-        """Distance from the top of the forehead to the chin."""
-        return float(np.linalg.norm(self.points[FOREHEAD, :2] - self.points[CHIN, :2]))
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of all landmarks."""
-        low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
-        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
-
-    @property
-    def yaw_pitch_deg(self) -> tuple[float, float]:
-        """How far the nose points sideways and up."""
-        forward = self.rotation[:, 2]
-        return (
-            float(np.degrees(np.arctan2(forward[0], forward[2]))),
-            float(np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))),
-        )
 
 
 class FaceFinder:
@@ -59,16 +24,7 @@ class FaceFinder:
     """
 
     def __init__(self, max_faces: int = 3) -> None:
-        from mediapipe.tasks import python as tasks
-        from mediapipe.tasks.python import vision
-
-        options = vision.FaceLandmarkerOptions(
-            base_options=tasks.BaseOptions(model_asset_path=str(asset_path("face_landmarker"))),
-            num_faces=max_faces,
-            output_face_blendshapes=True,
-            output_facial_transformation_matrixes=True,
-        )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._landmarker = open_landmarker(video=False, faces=max_faces)
 
     def __enter__(self) -> Self:
         return self
@@ -87,15 +43,7 @@ class FaceFinder:
         result = self._landmarker.detect(
             mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
         )
-        faces = [
-            _face(marks, shapes, matrix, picture.shape[1], picture.shape[0])
-            for marks, shapes, matrix in zip(
-                result.face_landmarks,
-                result.face_blendshapes,
-                result.facial_transformation_matrixes,
-                strict=True,
-            )
-        ]
+        faces = read_faces(result, picture.shape[1], picture.shape[0])
         return sorted(faces, key=lambda face: -face.height_px)
 
     def search(self, picture: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
@@ -130,14 +78,6 @@ def _starts(length: int, side: int) -> list[int]:
 def _same(one: Face, other: Face) -> bool:
     gap = np.linalg.norm(one.points[:, :2].mean(0) - other.points[:, :2].mean(0))
     return bool(gap < 0.5 * max(one.height_px, other.height_px))
-
-
-def _face(marks: Any, shapes: Any, matrix: Any, width: int, height: int) -> Face:
-    points = np.array([(m.x * width, m.y * height, m.z * width) for m in marks], np.float32)
-    scores = {shape.category_name: shape.score for shape in shapes}
-    expression = np.array([scores.get(name, 0.0) for name in EXPRESSIONS], np.float32)
-    linear = np.asarray(matrix, np.float32)[:3, :3]
-    return Face(points, expression, linear / np.linalg.norm(linear, axis=0, keepdims=True))
 
 
 def the_one_face(faces: list[Face]) -> Face:

@@ -26,6 +26,8 @@ KEPT: Final = (0.26, 0.55)
 """A photo whose face has this share of its side is kept whole."""
 FACE_LINE: Final = 0.42
 """Height of the face's centre below the frame's top, as a fraction of its side."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels."""
 
 
 def open_photo(photo: Path | bytes) -> UInt8[np.ndarray, "height width 3"]:
@@ -65,21 +67,27 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def frame_person(
-    photo: UInt8[np.ndarray, "height width 3"], face_box: tuple[float, float, float, float]
+    photo: UInt8[np.ndarray, "height width 3"], face_box: Box
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """Cut a square around head and shoulders and scale it to `SIZE`.
+    """Cut a square around head and shoulders and scale it to `SIZE`. Arguments and errors: `frame_box`."""
+    height, width = photo.shape[:2]
+    return cut_frame(photo, frame_box(width, height, face_box))
+
+
+def frame_box(width: int, height: int, face_box: Box) -> Box:
+    """Return the square around head and shoulders.
 
     A square photo with a sensible face size is kept whole; otherwise the frame puts the face at
     `FACE_FRACTION` of its height, as far as the photo reaches.
 
     Args:
-        photo: RGB.
-        face_box: x0, y0, x1, y1 of the face, brow to chin, in pixels.
+        width: of the photo in pixels.
+        height: of the photo in pixels.
+        face_box: the face, brow to chin.
 
     Raises:
         TooSmallError: the face is lower than `MIN_FACE_PX`.
     """
-    height, width = photo.shape[:2]
     x0, y0, x1, y1 = face_box
     face = max(y1 - y0, x1 - x0)
     if face < MIN_FACE_PX:
@@ -91,6 +99,10 @@ def frame_person(
     side = limit if KEPT[0] <= face / limit <= KEPT[1] else min(limit, face / FACE_FRACTION)
     left = np.clip((x0 + x1) / 2 - side / 2, 0, width - side)
     top = np.clip((y0 + y1) / 2 - FACE_LINE * side, 0, height - side)
-    box = (float(left), float(top), float(left + side), float(top + side))
-    cut = Image.fromarray(photo).resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=box)
+    return float(left), float(top), float(left + side), float(top + side)
+
+
+def cut_frame(photo: UInt8[np.ndarray, "height width 3"], frame: Box) -> UInt8[np.ndarray, "size size 3"]:
+    """Cut a square out of a picture and scale it to `SIZE`."""
+    cut = Image.fromarray(photo).resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=frame)
     return np.asarray(cut)

@@ -27,6 +27,10 @@ class MotionCarrier(Protocol):
         """Send a packet of motion. Never blocks; a full queue drops the oldest and counts it."""
         ...
 
+    def push_voice(self, packet: bytes) -> None:
+        """Send a packet of sound (`streaming.calls.opus`), as motion is sent."""
+        ...
+
     async def flush(self) -> None:
         """Return when everything pushed has left this end. Raises `CarrierClosedError` when it cannot."""
         ...
@@ -41,6 +45,10 @@ class MotionCarrier(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the other end's packets until that ends or this is closed."""
+        ...
+
+    def voices(self) -> AsyncIterator[bytes]:
+        """Yield the other end's packets of sound, as its motion."""
         ...
 
     def messages(self) -> AsyncIterator[Message]:

@@ -75,6 +75,14 @@ class MotionEncoder:
         packet, state = self._send(state, holds=False)
         return [packet], state
 
+    def skip(self, ticks: int, state: EncoderState) -> tuple[list[bytes], EncoderState]:
+        """Let ticks pass in which nothing is known of the person; send what waits before them.
+
+        Echoes lie at fixed distances, so those from before the gap are forgotten.
+        """
+        packets, state = self.flush(state)
+        return packets, replace(state, tick=state.tick + ticks, due=0, past=(), still=0, held=-1)
+
     def _take(self, frame: Units, state: EncoderState) -> tuple[bytes | None, EncoderState]:
         """Take one frame."""
         state = self._watch(frame, state)

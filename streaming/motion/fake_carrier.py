@@ -51,6 +51,13 @@ class FakeCarrier:
 
     def push(self, packet: bytes) -> None:
         """Send a packet, unless the line loses it."""
+        self._send(packet, is_voice=False)
+
+    def push_voice(self, packet: bytes) -> None:
+        """Send a packet of sound, unless the line loses it."""
+        self._send(packet, is_voice=True)
+
+    def _send(self, packet: bytes, *, is_voice: bool) -> None:
         if self._closed or self._over or self._other is None:
             raise CarrierClosedError("this end of the call is closed")
         self.sent += 1
@@ -60,7 +67,8 @@ class FakeCarrier:
         if self._random.random() < line.loss or is_out:
             self.lost += 1
             return
-        self._later(self._other._arrive, packet, line.delay_ms + line.jitter_ms * self._random.random())
+        take = self._other._arrive_voice if is_voice else self._other._arrive
+        self._later(take, packet, line.delay_ms + line.jitter_ms * self._random.random())
 
     async def flush(self) -> None:
         """Return at once: what is pushed is on the line."""
@@ -80,6 +88,10 @@ class FakeCarrier:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._inbox.packets.read()
+
+    def voices(self) -> AsyncIterator[bytes]:
+        """Yield the other end's packets of sound."""
+        return self._inbox.voices.read()
 
     def messages(self) -> AsyncIterator[Message]:
         """Yield the other end's messages."""
@@ -104,6 +116,10 @@ class FakeCarrier:
     def _arrive(self, packet: bytes) -> None:
         if not self._closed:
             self._inbox.packets.put(packet)
+
+    def _arrive_voice(self, packet: bytes) -> None:
+        if not self._closed:
+            self._inbox.voices.put(packet)
 
     def _hear(self, message: Message) -> None:
         if not self._closed:

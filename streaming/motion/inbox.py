@@ -55,28 +55,31 @@ class Waiting(Generic[T]):
 
 
 class Inbox:
-    """What came from the other end: packets, which end when it goes offline, and messages."""
+    """What came from the other end: motion and sound, which end when it goes offline, and messages."""
 
     def __init__(self) -> None:
         self.packets: Waiting[bytes] = Waiting(IN_MAX)
+        self.voices: Waiting[bytes] = Waiting(IN_MAX)
         self.messages: Waiting[Message] = Waiting(MESSAGES_MAX)
 
     def hear(self, message: Message) -> None:
-        """Keep a message; presence ends the packets, and begins them again."""
+        """Keep a message; presence ends motion and sound, and begins them again."""
         if message.kind == "presence":
-            self.packets.end(ended=message.body == b"offline")
+            for packets in (self.packets, self.voices):
+                packets.end(ended=message.body == b"offline")
         self.messages.put(message)
 
     def close(self) -> None:
         """End both."""
         self.packets.end()
+        self.voices.end()
         self.messages.end()
 
     def stats(self) -> dict[str, float]:
         """Return depths and drops."""
         return {
-            "carrier_in_packets": len(self.packets),
-            "carrier_in_dropped_packets": self.packets.dropped,
+            "carrier_in_packets": len(self.packets) + len(self.voices),
+            "carrier_in_dropped_packets": self.packets.dropped + self.voices.dropped,
             "carrier_in_messages": len(self.messages),
             "carrier_in_dropped_messages": self.messages.dropped,
         }

@@ -1,6 +1,7 @@
 """`MqttCarrier`: a call through an MQTT 5 broker.
 
     PREFIX/CALL/NAME/motion     QoS 0: what is late is of no use
+    PREFIX/CALL/NAME/voice      QoS 0, likewise
     PREFIX/CALL/NAME/card       QoS 1, retained: who this is, for who comes later
     PREFIX/CALL/NAME/portrait   QoS 1, retained
     PREFIX/CALL/NAME/control    QoS 1
@@ -35,6 +36,9 @@ MESSAGE_MAX_BYTES: Final = 8 << 20
 """No portrait is larger."""
 KEPT: Final = ("card", "portrait", "presence")
 MOTION: Final = "motion"
+VOICE: Final = "voice"
+ALIASES: Final = {MOTION: 1, VOICE: 2}
+"""Numbers that stand for topics after the first packet."""
 QUEUED_MAX: Final = 256
 """Messages that may wait between connection and inbox, which is emptied at once."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -52,7 +56,7 @@ class MqttCarrier:
         self._sealer = Sealer(secret, config.call, config.name) if secret else None
         self._opener = Opener(secret, config.call, config.peer) if secret else None
         self._inbox = Inbox()
-        self._outgoing: Waiting[bytes] = Waiting(OUT_MAX)
+        self._outgoing: Waiting[tuple[str, bytes]] = Waiting(OUT_MAX)
         self._idle = asyncio.Event()
         self._idle.set()
         self._up: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -75,10 +79,17 @@ class MqttCarrier:
 
     def push(self, packet: bytes) -> None:
         """Send a packet of motion; while the line is broken the latest wait."""
+        self._push(MOTION, packet)
+
+    def push_voice(self, packet: bytes) -> None:
+        """Send a packet of sound; while the line is broken the latest wait."""
+        self._push(VOICE, packet)
+
+    def _push(self, kind: str, packet: bytes) -> None:
         if self._over or self._closed:
             raise CarrierClosedError("this end of the call is closed")
         self._idle.clear()
-        self._outgoing.put(packet)
+        self._outgoing.put((kind, packet))
 
     async def flush(self) -> None:
         """Return when all that was pushed is on its way. Raises `CarrierClosedError` if not soon."""
@@ -118,6 +129,10 @@ class MqttCarrier:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._inbox.packets.read()
+
+    def voices(self) -> AsyncIterator[bytes]:
+        """Yield the other end's packets of sound."""
+        return self._inbox.voices.read()
 
     def messages(self) -> AsyncIterator[Message]:
         """Yield the other end's messages."""
@@ -198,11 +213,12 @@ class MqttCarrier:
                 await sending
 
     async def _send(self, client: "aiomqtt.Client") -> None:
-        """Give motion to the connection; after the first packet two bytes stand for the topic."""
-        topic = self._config.topic(self._config.name, MOTION)
-        while (packet := await self._outgoing.get()) is not None:
-            await client.publish(topic, self._sealed(MOTION, packet), properties=_alias())
-            topic = ""
+        """Give motion and sound to the connection; after the first packet two bytes stand for the topic."""
+        topics = {kind: self._config.topic(self._config.name, kind) for kind in ALIASES}
+        while (waiting := await self._outgoing.get()) is not None:
+            kind, packet = waiting
+            await client.publish(topics[kind], self._sealed(kind, packet), properties=_alias(ALIASES[kind]))
+            topics[kind] = ""
             if not len(self._outgoing):
                 self._idle.set()
 
@@ -213,7 +229,7 @@ class MqttCarrier:
 
     def _take(self, kind: str, payload: object) -> None:
         """Take what the broker brought; what is not for this call is refused and counted."""
-        most = PACKET_MAX_BYTES + OVERHEAD_BYTES if kind == MOTION else MESSAGE_MAX_BYTES
+        most = PACKET_MAX_BYTES + OVERHEAD_BYTES if kind in ALIASES else MESSAGE_MAX_BYTES
         if not isinstance(payload, bytes | bytearray) or not 0 < len(payload) <= most:
             self.refused += 1
             return
@@ -226,6 +242,8 @@ class MqttCarrier:
             return
         if kind == MOTION:
             self._inbox.packets.put(body)
+        elif kind == VOICE:
+            self._inbox.voices.put(body)
         elif kind in get_args(MessageKind):
             self._inbox.hear(Message(kind, body))  # type: ignore[arg-type]
         else:
@@ -272,12 +290,12 @@ class MqttCarrier:
         self._inbox.close()
 
 
-def _alias() -> "Properties":
+def _alias(number: int) -> "Properties":
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
     properties = Properties(PacketTypes.PUBLISH)
-    properties.TopicAlias = 1
+    properties.TopicAlias = number
     return properties
 
 

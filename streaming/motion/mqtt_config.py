@@ -19,7 +19,7 @@ class MqttConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str
+    host: str = Field(min_length=1)
     port: int = Field(default=8883, ge=1, le=65_535)
     tls: bool = True
     """Encrypt the way to the broker; only a broker on the same machine may do without."""

@@ -21,7 +21,7 @@ function readToken() {
 
 const token = readToken();
 
-async function call(path, options = {}) {
+async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
   if (token) headers.set("Authorization", `Bearer ${token}`);
   let response;
@@ -35,11 +35,14 @@ async function call(path, options = {}) {
   throw new ApiError(body.message ?? `The room answered ${response.status}.`, response.status);
 }
 
-export const iceSettings = async () => (await call("/api/ice")).json();
-export const avatars = async () => (await call("/api/avatars")).json();
+export const iceSettings = async () => (await ask("/api/ice")).json();
+export const avatars = async () => (await ask("/api/avatars")).json();
 
 /** Who is in a room with several people. */
-export const roomGuests = async (room) => (await call(`/api/rooms/${room}`)).json();
+export const roomGuests = async (room) => (await ask(`/api/rooms/${room}`)).json();
+
+/** Who is in a call. */
+export const callPeople = async (call) => (await ask(`/api/calls/${call}`)).json();
 
 /** What a link needs so that it opens the room for others, too. */
 export const tokenHash = () => (token ? `#token=${encodeURIComponent(token)}` : "");
@@ -47,28 +50,29 @@ export const tokenHash = () => (token ? `#token=${encodeURIComponent(token)}` : 
 /** Send an offer; `pass` names a room with several people and the visitor, or is empty. */
 export async function offer(sdp, avatar, pass) {
   const body = JSON.stringify({ sdp, avatar, ...pass });
-  return (await call("/api/offer", { method: "POST", body, headers: { "Content-Type": "application/json" } })).json();
+  return (await ask("/api/offer", { method: "POST", body, headers: { "Content-Type": "application/json" } })).json();
 }
 
 /** End a visit; works while the page is being closed, too. */
-export const endVisit = (visit) => call(`/api/visits/${visit}`, { method: "DELETE", keepalive: true });
+export const endVisit = (visit) => ask(`/api/visits/${visit}`, { method: "DELETE", keepalive: true });
 
 /** Address of a picture: with a token, images must be fetched by hand. */
 export async function pictureUrl(path) {
   if (!token) return path;
-  return URL.createObjectURL(await (await call(path)).blob());
+  return URL.createObjectURL(await (await ask(path)).blob());
 }
 
-/** Upload a photo; `onProgress(stage, fraction)` follows the work. Returns the new avatar's name. */
-export async function createAvatar(title, photo, onProgress) {
+/** Upload a photo; `onProgress(stage, fraction)` follows the work. Returns the new avatar's name and its key. */
+export async function createAvatar(title, photo, maker, onProgress) {
   const form = new FormData();
   form.append("name", title);
+  form.append("made_by", maker);
   form.append("photo", photo, "photo");
-  const response = await call("/api/avatars", { method: "POST", body: form });
+  const response = await ask("/api/avatars", { method: "POST", body: form });
   for await (const line of jsonLines(response.body)) {
     if (line.kind === "progress") onProgress(line.stage, line.fraction);
     else if (line.kind === "error") throw new ApiError(line.message, 422);
-    else if (line.kind === "done") return line.name;
+    else if (line.kind === "done") return { name: line.name, key: line.key };
   }
   throw new ApiError("The connection broke while the avatar was being made.", 0);
 }

@@ -11,8 +11,10 @@ const GATHER_SERVERS_MS = 2500;
 const CONNECT_MS = 6000;
 const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
+const MOTION_OWED_BYTES = 4000;
 
 export class Call extends EventTarget {
+  /** `pass` says with whom; with `pass.call` motion is sent, too. */
   constructor(avatar, settings, pass) {
     super();
     this.avatar = avatar;
@@ -45,6 +47,7 @@ export class Call extends EventTarget {
     };
     pc.onconnectionstatechange = () => this.#follow(pc.connectionState);
     this.#openChannel();
+    if (this.pass.call) this.motion = pc.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
     await pc.setLocalDescription();
     await this.#gathered();
     if (this.phase === "ended") return;
@@ -73,6 +76,11 @@ export class Call extends EventTarget {
     else if (state === "connecting" && this.unsent.length < UNSENT_MAX) this.unsent.push(message);
     else return false;
     return true;
+  }
+
+  /** Send a packet of motion, or let it go: a late one is worth nothing. */
+  sendMotion(packet) {
+    if (this.motion?.readyState === "open" && this.motion.bufferedAmount < MOTION_OWED_BYTES) this.motion.send(packet);
   }
 
   close() {

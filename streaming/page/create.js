@@ -2,7 +2,9 @@
 
 import * as api from "./api.js";
 import { $, el } from "./dom.js";
+import { keep } from "./keys.js";
 import { closeOnBackdrop } from "./settings.js";
+import { NAME_KEY } from "./together.js";
 
 const SIDE_MAX = 2400;
 
@@ -143,7 +145,9 @@ export class CreateDialog {
     this.#show("photo", "making");
     this.#progress("Sending the photo", 0);
     try {
-      const name = await api.createAvatar(title, this.photo, (stage, fraction) => this.#progress(stage, fraction));
+      const maker = localStorage.getItem(NAME_KEY) ?? "";
+      const { name, key } = await api.createAvatar(title, this.photo, maker, (stage, fraction) => this.#progress(stage, fraction));
+      keep(name, key);
       this.busy = false;
       this.close();
       this.onCreated(name);

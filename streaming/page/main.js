@@ -5,6 +5,7 @@ import { Call } from "./call.js";
 import { Chat } from "./chat.js";
 import { CreateDialog } from "./create.js";
 import { $, toast, wait } from "./dom.js";
+import { InCall } from "./in-call.js";
 import { LatencyPanel } from "./latency.js";
 import { Microphone } from "./microphone.js";
 import { drawNetwork, health, NetworkProbe } from "./network.js";
@@ -22,6 +23,7 @@ const microphone = new Microphone();
 const chat = new Chat((text) => say(text));
 const latency = new LatencyPanel();
 const together = new Together();
+const inCall = new InCall(stage);
 const panel = new Panel(() => showPanels());
 new Settings(microphone, stage.video, () => startMicrophone(), () => inLobby() && microphone.close());
 const create = new CreateDialog((name) => meetNew(name));
@@ -43,6 +45,7 @@ window.visavis = {
   get phase() { return document.body.dataset.phase; },
   get state() { return document.body.dataset.state; },
   get browser() { return facts.browser; },
+  get call() { return inCall; },
   get joinMs() { return performance.getEntriesByName("visavis:join").at(-1)?.duration ?? null; },
   /** Milliseconds from the click to each step of joining. */
   get joinStages() {
@@ -58,6 +61,10 @@ async function loadLobby(name = null) {
   [cards, ice] = await Promise.all([api.avatars(), ice ?? api.iceSettings()]);
   await Promise.all(cards.map(async (card) => (card.url = await api.pictureUrl(card.preview))));
   $("text").maxLength = ice.text_max_chars;
+  if (inCall.call) {
+    inCall.dress(ice);
+    await inCall.look();
+  }
   const wanted = name ?? (await together.look()) ?? new URLSearchParams(location.search).get("avatar");
   const card = cards.find((one) => one.name === wanted) ?? cards[0];
   if (card) choose(card);
@@ -75,6 +82,7 @@ function choose(card) {
   document.title = `${card.title} · visavis`;
   stage.setPoster(card.url, card.title);
   drawPeople(cards, card.name, choose, () => create.open());
+  inCall.choose(card);
 }
 
 async function meetNew(name) {
@@ -96,15 +104,17 @@ async function join({ withMicrophone }) {
   $("status").hidden = false;
   $("panel-toggle").hidden = false;
   $("dock").hidden = false;
-  panel.toggle(true);
-  if (withMicrophone) startMicrophone();
+  panel.toggle(!inCall.call);
+  if (inCall.call) inCall.begin(withMicrophone);
+  if (withMicrophone || inCall.call) startMicrophone();
   await connect();
 }
 
 async function connect() {
   setStatus("Connecting…", "fair");
-  const mine = new Call(chosen.name, ice, together.pass());
+  const mine = new Call(chosen.name, ice, inCall.call ? inCall.pass() : together.pass());
   call = mine;
+  inCall.attach(mine);
   probe = new NetworkProbe();
   facts = { call, microphone, pair: null, browser: {} };
   mine.addEventListener("stream", ({ detail }) => call === mine && stage.show(detail));
@@ -125,7 +135,7 @@ function follow(phase) {
   if (phase === "live") {
     attempts = 0;
     stage.setPhase("live");
-    stage.uncover();
+    if (!inCall.call || inCall.shown) stage.uncover();
     setStatus("Live", "good");
     showHint(microphone);
     clearInterval(measuring);
@@ -165,6 +175,12 @@ function refused(error) {
     return;
   }
   call?.close();
+  if (error.status === 403 && inCall.call) {
+    leave();
+    inCall.refuse();
+    toast(error.message, "error");
+    return;
+  }
   setStatus("Not connected", "bad");
   const full = error.status === 503;
   stage.cover(full ? "The room is full" : "That did not work", { hint: error.message, action: "Try again", run: () => { stage.cover("Connecting…", { spinner: true, cancel: leave }); connect(); }, cancel: leave });
@@ -180,7 +196,7 @@ function leave() {
   stage.uncover();
   stage.setPhase("lobby");
   stage.subtitle("");
-  together.leave().catch((error) => toast(error.message, "warning"));
+  (inCall.call ? inCall.end() : together.leave()).catch((error) => toast(error.message, "warning"));
   for (const id of ["status", "panel-toggle", "dock", "hint", "panel"]) $(id).hidden = true;
   $("join").focus();
 }
@@ -198,6 +214,7 @@ function obey(event) {
     chat.caption(event, other);
     if (event.who === "avatar") stage.subtitle(event.text);
   } else if (event.kind === "state") stage.setState(event.state, together.floorOfOthers);
+  else if (event.kind === "people") inCall.here(event).forEach((words) => toast(words));
   else if (event.kind === "guests") together.here(event).forEach((words) => chat.note(words));
   else if (event.kind === "talking") {
     together.speaking(event);
@@ -217,7 +234,8 @@ async function measure() {
   if (call !== mine) return;
   facts = { call, microphone, ...read };
   call.avOffsetMs = read.browser.avOffsetMs;
-  if (call.phase === "live") {
+  if (inCall.call) await inCall.measure(mine.pc, read.browser);
+  if (call?.phase === "live") {
     const { rttMs } = facts.browser;
     setStatus(rttMs === undefined ? "Live" : `Live · ${Math.max(1, Math.round(rttMs))} ms`, health(facts.browser));
   }
@@ -300,6 +318,7 @@ function wireSpaceBar() {
 $("join").onclick = () => join({ withMicrophone: true });
 $("join-text").onclick = () => join({ withMicrophone: false }).then(() => $("text").focus());
 $("leave").onclick = leave;
+$("invite").onclick = () => (inCall.call ? inCall : together).invite();
 $("status").onclick = () => {
   panel.toggle(true);
   panel.select($("tab-network"));

@@ -129,6 +129,14 @@ export class MotionEncoder {
     return this.#waiting.length ? this.#send(false) : null;
   }
 
+  /** Let ticks pass in which nothing is known of the person. Returns what waited before them, or null. */
+  skip(ticks) {
+    const packet = this.flush();
+    this.#tick += ticks;
+    [this.#due, this.#past, this.#still, this.#held] = [0, [], 0, -1];
+    return packet;
+  }
+
   #watch(frame) {
     if (frame.every((value, channel) => Math.abs(value - this.#anchor[channel]) <= this.#threshold[channel])) {
       this.#still += 1;

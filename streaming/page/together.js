@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, el, toast } from "./dom.js";
 
-const NAME_KEY = "visavis-name";
+export const NAME_KEY = "visavis-name";
 const ROOM = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const COLOURS = ["#2f7d73", "#b8603f", "#5b6bb0", "#9a7a22", "#8a5587"];
 const FIRST = ["amber", "calm", "clear", "fresh", "golden", "green", "kind", "light", "mellow", "quiet", "silver", "warm"];
@@ -11,9 +11,7 @@ const SECOND = ["cove", "garden", "harbour", "hill", "lake", "meadow", "porch", 
 
 export class Together {
   constructor() {
-    const asked = new URLSearchParams(location.search).get("room")?.toLowerCase();
-    this.room = asked && ROOM.test(asked) ? asked : null;
-    if (asked && !this.room) toast("This link names no room: letters, digits, - and _ are possible.", "warning");
+    this.room = roomAsked("room");
     this.me = null;
     this.guests = [];
     this.talking = [];
@@ -22,8 +20,8 @@ export class Together {
     $("meet-together").hidden = Boolean(this.room);
     $("visitor-name").value = localStorage.getItem(NAME_KEY) ?? "";
     $("visitor-name").onkeydown = (event) => event.key === "Enter" && $("join").click();
-    $("meet-together").onclick = () => location.assign(this.#address(someRoom()));
-    $("invite").onclick = () => this.invite();
+    $("meet-together").onclick = () => location.assign(addressOf("room", someRoom()));
+    $("meet-call").onclick = () => location.assign(addressOf("call", someRoom()));
     if (this.room) document.body.dataset.together = "true";
   }
 
@@ -70,7 +68,7 @@ export class Together {
   }
 
   async invite() {
-    const link = this.#address(this.room) + api.tokenHash();
+    const link = addressOf("room", this.room) + api.tokenHash();
     try {
       await navigator.clipboard.writeText(link);
       toast("Link copied. Whoever opens it joins you here.");
@@ -111,17 +109,24 @@ export class Together {
     const guest = this.guests.find((one) => one.name === name);
     return guest ? colourOf(guest.place) : null;
   }
+}
 
-  #address(room) {
-    const query = new URLSearchParams(location.search);
-    query.set("room", room);
-    return `${location.origin}/?${query}`;
-  }
+/** The room or call that the page's link names, or null. */
+export function roomAsked(kind) {
+  const asked = new URLSearchParams(location.search).get(kind)?.toLowerCase();
+  if (asked && !ROOM.test(asked)) toast(`This link names no ${kind}: letters, digits, - and _ are possible.`, "warning");
+  return asked && ROOM.test(asked) ? asked : null;
+}
+
+function addressOf(kind, name) {
+  const query = new URLSearchParams(location.search);
+  query.set(kind, name);
+  return `${location.origin}/?${query}`;
 }
 
 const colourOf = (place) => COLOURS[Math.round(2 * place + 2)];
 const initials = (name) => name.split(/\s+/).slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
-const listed = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+export const listed = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
 
 /** A name for a new room: easy to read aloud, and not to be guessed. */
 function someRoom() {

@@ -18,9 +18,10 @@ from agent.mind import Message, Mind
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
 from agent.realtime.route import RealtimeRoute
-from agent.vad import LoudnessScorer, VadConfig
+from agent.vad import VadConfig
 from agent.voice import ToneVoice, Voice
 from agent.words import Words, WordsConfig
+from models.speech.scorer import LoudnessScorer
 from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
 from tests.streaming.rooms import TIMEOUT_S, Room, open_room

@@ -16,7 +16,7 @@ from agent.mind import Message, ScriptedMind
 from agent.senses import Senses
 from agent.turn_end import SilentTurnEnd
 from agent.turns import ConversationConfig
-from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
+from agent.vad import SpeechDetector, VadConfig
 from agent.voice import ToneVoice
 from agent.words import Words, WordsConfig
 from engine.clock import LoopClock
@@ -25,6 +25,7 @@ from engine.config import SessionConfig
 from engine.packets import AVPacket
 from engine.session import Session
 from models.picture import BoxPicture
+from models.speech.scorer import LoudnessScorer
 from streaming.contract import Caption, Latency, Notice, RoomEvent, StateChange
 from tests.engine.helpers import RecordingMotion
 

@@ -87,7 +87,7 @@ def test_a_file_says_only_what_it_changes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("vadd: {}", "vadd: no such setting; there are avatar, picture_size, room"),
+        ("vadd: {}", "vadd: no such setting; there are avatar, picture_size, mark_pictures"),
         ("vad: {treshold: 1}", "vad.treshold: no such setting; there are threshold, release_threshold"),
         ("mind: {kind: telepathy}", "mind.kind: .*'local', 'echo' or 'openai'.*'telepathy'"),
         ("room: {port: 99999}", "room.port: .*99999"),

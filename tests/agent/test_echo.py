@@ -8,8 +8,9 @@ import pytest
 
 from agent.echo import EchoConfig, EchoScorer, delay_ms
 from agent.hearing import Began, Hearing, HearingConfig
-from agent.vad import LoudnessScorer, SileroScorer, SpeechDetector, SpeechStarted, VadConfig
+from agent.vad import SpeechDetector, SpeechStarted, VadConfig
 from engine.samples import to_int16
+from models.speech.scorer import LoudnessScorer, SileroScorer
 from tests.agent import sounds
 
 RATE = sounds.RATE

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from agent.hearing import Began, Hearing, HearingConfig, MayBeOver, Utterance, WentOn
-from agent.vad import LoudnessScorer, SpeechDetector, VadConfig
+from agent.vad import SpeechDetector, VadConfig
+from models.speech.scorer import LoudnessScorer
 
 RATE = 48_000
 

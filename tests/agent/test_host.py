@@ -11,11 +11,11 @@ from agent.faculties import Faculties, load_faculties
 from agent.host import ConversationHost
 from agent.mind import EchoMind
 from agent.realtime.route import RealtimeRoute
-from agent.vad import LoudnessScorer
 from agent.voice import SilentVoice, ToneVoice
 from models.avatar import CARD, AvatarNotFoundError
 from models.home import avatars_root
 from models.picture import BoxPicture
+from models.speech.scorer import LoudnessScorer
 from streaming.contract import AvatarRejectedError, Caption, Guest, Notice, RoomFullError
 from tests.agent.realtime import calling
 from tests.streaming.company_contract import check_company

@@ -15,7 +15,8 @@ from agent.local_mind import LocalMind, LocalMindConfig
 from agent.mind import Message
 from agent.persona import opening
 from agent.piper_voice import PiperConfig, PiperVoice
-from agent.vad import SileroScorer, SpeechDetector, VadConfig
+from agent.vad import SpeechDetector, VadConfig
+from models.speech.scorer import SileroScorer
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it sleeps."
 

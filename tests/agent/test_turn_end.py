@@ -10,9 +10,10 @@ import pytest
 from agent.asr import AsrConfig, ScriptedAsr, WhisperAsr
 from agent.mind import ScriptedMind
 from agent.turn_end import Completeness, SilentTurnEnd, TurnEndConfig, WordsTurnEnd
-from agent.vad import LoudnessScorer, SpeechDetector, SpeechEnded, VadConfig
+from agent.vad import SpeechDetector, SpeechEnded, VadConfig
 from agent.words import Words, WordsConfig
 from benchmarks.turn_end import judged, recording
+from models.speech.scorer import LoudnessScorer
 from tests.agent.room import visit
 
 WORDS = Words(WordsConfig())

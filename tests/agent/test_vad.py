@@ -2,17 +2,8 @@ import numpy as np
 import pytest
 
 from agent.echo import EchoConfig, EchoScorer
-from agent.vad import (
-    WINDOW,
-    LoudnessScorer,
-    SileroScorer,
-    SpeechDetector,
-    SpeechEnded,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    VadConfig,
-)
+from agent.vad import SpeechDetector, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, VadConfig
+from models.speech.scorer import WINDOW, LoudnessScorer, SileroScorer
 
 CONFIG = VadConfig(min_speech_ms=96, pause_ms=192, min_silence_ms=480)
 

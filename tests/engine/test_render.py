@@ -2,11 +2,13 @@ import av
 import numpy as np
 import pytest
 
+from engine.clock import LoopClock
 from engine.compute import ThreadCompute
 from engine.config import SessionConfig
 from engine.encode import Mp4Writer
 from engine.packets import MEDIA_RATE_HZ, AVPacket
 from engine.render import RenderPlan, Speech, render
+from engine.session import Session
 from models.motion.stage import Presence, StillMotion
 from models.picture import BoxPicture, Tier
 from tests.engine.helpers import noise
@@ -132,3 +134,39 @@ def test_the_file_says_that_it_was_made(tmp_path):
     with av.open(str(path)) as container:
         assert container.metadata["comment"] == "AI-generated"
         assert [stream.codec.name for stream in container.streams] == ["h264", "aac"]
+
+
+class LatePicture(BoxPicture):
+    """`BoxPicture` that shows each motion three frames late."""
+
+    delay_frames = 3
+
+    def init_state(self):
+        return ()
+
+    def step(self, motion, state, tier):
+        motions = (*state, motion)[-4:]
+        picture, _ = super().step(motions[0], 0, tier)
+        return picture, motions
+
+
+async def test_pictures_that_come_late_are_laid_beside_their_sound(tmp_path, compute):
+    path = tmp_path / "late.mp4"
+    rendered = await render(
+        [Speech(tones(2.0, 22_050), 22_050)],
+        path,
+        motion=StillMotion(),
+        picture=LatePicture(64),
+        compute=compute,
+    )
+    pictures, sound, _ = decoded(path)
+    assert len(pictures) == rendered.frames
+    loud = np.abs(sound[: rendered.frames * 960].reshape(-1, 960)).max(axis=1) > 0.1
+    is_open = np.array([picture[40, 32].mean() < 90 for picture in pictures])
+    assert is_open.any()
+    assert (loud != is_open).mean() < 0.06
+
+
+async def test_pictures_that_come_late_are_refused_live(compute):
+    with pytest.raises(ValueError, match="3 frames late"):
+        Session(StillMotion(), LatePicture(64), clock=LoopClock(), compute=compute, config=SessionConfig())

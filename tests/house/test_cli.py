@@ -46,6 +46,13 @@ except SystemExit:
         (["avatar", "create", "absent.jpg", "--name", "someone"], "absent.jpg"),
         (["bench", "nonsense"], "picture"),
         (["doctor", "--only", "weather"], "machine, libraries"),
+        (["call", "send", "--via", "http://127.0.0.1:9/?call=x", "--avatar", "eileen"], "--camera"),
+        (["call", "join", "--via", "http://127.0.0.1:9/?call=x"], "--out"),
+        (["call", "join", "--via", "ftp://127.0.0.1/x", "--out", "x.mp4"], "mqtts://"),
+        (["call", "join", "--via", "mqtt://127.0.0.1/x", "--out", "x.mp4"], "peer"),
+        (["call", "join", "--via", "http://127.0.0.1:9/", "--out", "x.mp4"], "?call=NAME"),
+        (["avatar", "key", "nobody"], "nobody"),
+        (["tracker", "--package", __file__], "tasks-vision"),
         (["nonsense"], "nonsense"),
     ],
 )

@@ -8,7 +8,7 @@ from models.body.rig import Region
 from models.controls.controls import CLASSES, _seen, render_controls
 from models.controls.reference import SKIN_MARKS, open_reference
 from models.motion.frame import MotionFrame
-from models.portrait.landmarks import CHIN
+from models.portrait.face import CHIN
 from tests.models.poses import pose
 
 

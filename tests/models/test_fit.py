@@ -3,8 +3,9 @@ import pytest
 
 from models.body.body import rotation_matrices
 from models.portrait.errors import NoFaceError, TurnedAwayError
+from models.portrait.face import Face
 from models.portrait.fit import fit_portrait, start_fit
-from models.portrait.landmarks import Face, FaceFinder, the_one_face
+from models.portrait.landmarks import FaceFinder, the_one_face
 from models.portrait.marks import shape_spread, shared_marks
 from models.portrait.photo import open_photo
 from models.portrait.pose import find_keypoints

@@ -113,3 +113,11 @@ def test_frames_are_independent(draw):
     first = draw(pose(jawOpen=0.5))
     draw(pose({"head": (0, 9, 0)}))
     np.testing.assert_array_equal(draw(pose(jawOpen=0.5)), first)
+
+
+def test_a_turn_that_bares_the_frame_is_drawn_at_once(avatar, warp):
+    """The sheet's margin ends; what it bares shows the photo, and OpenCV is never asked for a NaN."""
+    far = MotionFrame.named({}, {"spine": (0, 0, 25)})
+    reference = warp.reference
+    source = warp._sheet.source(reference, reference.pose(far), 128)
+    assert np.isfinite(source).all()

@@ -14,6 +14,7 @@ from models.motion.diffusion.shape import NetShape
 from models.motion.diffusion.stage import DiffusionMotion, Sampling
 from models.motion.frame import MOTION_SIZE
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
+from models.speech.scorer import LoudnessScorer
 from tests.motion.voices import buzz, rest, sentence, speak, vectors
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -65,12 +66,11 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=["guided", "many-step"])
+@pytest.fixture(params=["guided", "many-step", "gated"])
 def motion(request, weights):
-    if request.param == "bundled":
-        return DiffusionMotion()
-    guidance, steps = (2.0, 2) if request.param == "guided" else (1.0, 5)
-    return DiffusionMotion(weights, Sampling("ddpm", steps, guidance, lookahead_frames=3))
+    guidance, steps = (1.0, 5) if request.param == "many-step" else (2.0, 2)
+    scorer = LoudnessScorer(0.05) if request.param == "gated" else None
+    return DiffusionMotion(weights, Sampling("ddpm", steps, guidance, lookahead_frames=3), scorer)
 
 
 def converse(motion, phones, sizes, seed=3):
@@ -122,6 +122,20 @@ def test_the_future_counts_only_as_far_as_it_may_be_heard(weights):
     np.testing.assert_array_equal(last(2, later), last(2, far))
     assert np.abs(last(3, later) - last(3, far)).max() > 1e-4
     np.testing.assert_array_equal(last(0, later), last(0, later[:0]))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_loud_sound_that_is_no_speech_is_heard_as_silence_unless_the_phones_are_known(weights, told):
+    random, phones = np.random.default_rng(0), sentence() if told else None
+    noise = random.normal(0.0, 0.1, 30 * SAMPLES_PER_FRAME).astype(np.float32)
+
+    def frames(floor, sound):
+        motion = DiffusionMotion(weights, Sampling(), None if floor is None else LoudnessScorer(floor))
+        return vectors(speak(motion, motion.init_state(3), sound, phones)[0])
+
+    believed, silent = frames(None, noise), frames(None, 0.0 * noise)
+    assert np.abs(believed - silent).max() > 0.01
+    np.testing.assert_array_equal(frames(1e9, noise), believed if told else silent)
 
 
 def test_state_is_a_value(motion):

@@ -9,7 +9,9 @@ import pytest
 from models.motion.diffusion.stage import DiffusionMotion
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
+from models.speech.scorer import SileroScorer
 from tests.motion.voices import buzz, rest, sentence, speak, vectors
+from training.evaluation.sounds import other_sounds, over_music
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 JAW, CLOSE = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
@@ -21,6 +23,12 @@ CHAIN = [JOINT_INDEX[name] for name in ("spine", "chest", "neck", "head")]
 @pytest.fixture(scope="module")
 def motion():
     return DiffusionMotion()
+
+
+@pytest.fixture(scope="module")
+def gated():
+    """As it is live: what is no speech moves no lips."""
+    return DiffusionMotion(scorer=SileroScorer())
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +90,20 @@ def test_silence_noise_and_others_do_not_make_it_talk(motion, speech):
     ):
         frames, _ = motion.step(chunk, motion.init_state(1))
         assert gap(vectors(frames))[10:].mean() < 0.3 * talking
+
+
+@pytest.mark.parametrize("kind", ["music", "strings", "plucked", "band", "typing", "coughs"])
+def test_music_and_noise_do_not_make_it_talk(gated, speech, kind):
+    talking = gap(vectors(speak(gated, gated.init_state(1), speech[0], None)[0])).std()
+    pcm = other_sounds(2.0)[kind]
+    assert gap(vectors(speak(gated, gated.init_state(1), pcm, None)[0])).std() < 0.05 * talking
+
+
+def test_speech_over_music_moves_the_lips_as_speech_does(gated, speech):
+    alone = gap(vectors(speak(gated, gated.init_state(1), speech[0], None)[0]))
+    mixed = gap(vectors(speak(gated, gated.init_state(1), over_music(speech[0], 5.0), None)[0]))
+    assert np.corrcoef(alone, mixed)[0, 1] > 0.6
+    assert mixed.std() > 0.6 * alone.std()
 
 
 def test_idling_is_calm_alive_and_never_the_same(motion):

@@ -51,10 +51,14 @@ async def check_pair(a, b):
         a.push(packet)
         await asyncio.sleep(0.002)
     await a.flush()
+    a.push_voice(b"sound one")
+    a.push_voice(b"sound two")
+    await a.flush()
     b.push(b"back")
     await b.flush()
     await a.end()
     assert await packets_of(b) == sent
+    assert [packet async for packet in b.voices()] == [b"sound one", b"sound two"]
     assert await next_message(from_a, "presence") == Message("presence", b"offline")
     with pytest.raises(CarrierClosedError):
         a.push(b"late")

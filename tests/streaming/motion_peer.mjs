@@ -15,7 +15,10 @@ function encode({ config, tick, motion }) {
   const encoder = new MotionEncoder(config, tick);
   const values = floats(motion);
   const packets = [];
-  for (let at = 0; at < values.length; at += 98) packets.push(encoder.push(values.subarray(at, at + 98)));
+  for (let at = 0; at < values.length; at += 98) {
+    const frame = values.subarray(at, at + 98);
+    packets.push(frame.every(Number.isNaN) ? encoder.skip(1) : encoder.push(frame));
+  }
   packets.push(encoder.flush());
   return packets.filter(Boolean).map((packet) => Buffer.from(packet).toString("hex"));
 }

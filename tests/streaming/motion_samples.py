@@ -75,9 +75,12 @@ def settings(random):
 
 
 def send(config, tick, motion):
-    """Return the packets of the whole."""
-    encoder = MotionEncoder(config)
-    packets, state = encoder.step(motion, encoder.init_state(tick))
+    """Return the packets of the whole; a row of NaN is a tick in which nothing is known."""
+    encoder, packets = MotionEncoder(config), []
+    state = encoder.init_state(tick)
+    for row in motion:
+        made, state = encoder.skip(1, state) if np.isnan(row).all() else encoder.step(row[None], state)
+        packets += made
     return packets + encoder.flush(state)[0]
 
 

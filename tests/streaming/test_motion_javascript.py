@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies
 
 from streaming.motion.config import MotionConfig
+from streaming.motion.packet import read_packet
 from tests.streaming import motion_samples as samples
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node on the PATH")
@@ -48,6 +49,16 @@ def test_all_real_sequences(peer, corpus, unchecked):
         motion = motion_of_track(track_clip(path))
         for settings in ({}, {"finest": 0, "target_bps": 50_000}, {"target_bps": 4000}):
             assert agree(peer, MotionConfig(**settings), 0, motion)
+
+
+def test_gaps_are_skipped_alike(peer, unchecked):
+    motion = samples.sample("smooth", 60, np.random.default_rng(3))
+    motion[[10, 11, 12, 30, 45, 46]] = np.nan
+    packets = agree(peer, MotionConfig(target_bps=100_000), 0, motion)
+    read = [read_packet(packet) for packet in packets]
+    ticks = {r.header.tick + i * r.header.stride for r in read for i in range(r.header.frames)}
+    assert ticks == set(range(60)) - {10, 11, 12, 30, 45, 46}
+    assert next(r for r in read if r.header.tick == 13).header.echoes == 0
 
 
 def test_rates_are_controlled_alike(peer, unchecked):

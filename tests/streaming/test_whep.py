@@ -227,7 +227,7 @@ async def test_other_methods_are_refused(method):
     ("path", "headers", "body", "status"),
     [
         ("/whep/stage", {"Content-Type": "text/plain"}, "v=0", 415),
-        ("/whep/stage", SDP, "v=0\r\n", 400),
+        ("/whep/stage", SDP, "v=0\r\n", 422),
         ("/whep/stage", SDP, "x" * 200_000, 413),
         ("/whep/stage?avatar=nobody", SDP, "v=0\r\n", 404),
         ("/whep/No%20Name", SDP, "v=0\r\n", 404),

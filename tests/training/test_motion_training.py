@@ -15,7 +15,10 @@ from models.motion.diffusion.stage import DiffusionMotion, Sampling  # noqa: E40
 from models.motion.frame import EXPRESSION_INDEX, MOTION_SIZE  # noqa: E402
 from models.motion.stage import Presence, SpeechChunk  # noqa: E402
 from models.motion.style import Style  # noqa: E402
-from training.motion.checkpoint import load_net, save_net  # noqa: E402
+from training.evaluation.generated import GeneratedResult  # noqa: E402
+from training.evaluation.report import Report  # noqa: E402
+from training.motion.ablations import PACES, VARIANTS, ablate, changed, find_variants  # noqa: E402
+from training.motion.checkpoint import load_net, save_net, ship  # noqa: E402
 from training.motion.config import DistilConfig, MotionTraining, load_training  # noqa: E402
 from training.motion.data import Clips, ahead_of, load_conversations  # noqa: E402
 from training.motion.distil import distil  # noqa: E402
@@ -150,6 +153,52 @@ def test_a_tiny_run_learns_resumes_and_is_repeatable(corpus, tmp_path):
     student = distil(done.weights, run.model_copy(update={"distil": config}), corpus, tmp_path / "c")
     assert student.last_loss < 0.2
     assert load_net(student.weights).shape == run.net.shape()
+
+
+def test_one_seed_gives_the_same_weights_to_the_bit_also_when_it_was_interrupted(corpus, tmp_path):
+    tiny = load_training(CONFIGS / "tiny.yaml")
+    net = tiny.net.model_copy(update={"width": 16, "hidden": 16})
+    few = {"net": net, "steps": 6, "report_every": 6, "save_every": 3, "clip_frames": 32, "batch": 2}
+    run = tiny.model_copy(update=few)
+
+    def shipped(name, seed=0, stop=None):
+        out = tmp_path / name
+        if stop is not None:
+            Trainer(run, corpus, out).train(stop)
+        done = Trainer(run.model_copy(update={"seed": seed}), corpus, out).train()
+        assert ship(done.weights, out / "shipped.safetensors")
+        return (out / "shipped.safetensors").read_bytes()
+
+    whole = shipped("whole")
+    assert shipped("again") == whole
+    assert shipped("interrupted", stop=3) == whole
+    assert shipped("other", seed=1) != whole
+
+
+def test_each_ablation_changes_what_it_says_and_is_measured(corpus, tmp_path):
+    tiny = load_training(CONFIGS / "tiny.yaml")
+    net = tiny.net.model_copy(update={"width": 16, "hidden": 16})
+    few = {"net": net, "steps": 2, "report_every": 2, "save_every": 2, "clip_frames": 32, "batch": 2}
+    run, seen = tiny.model_copy(update=few), []
+
+    for variant in VARIANTS:
+        varied = changed(run, variant.change)
+        assert (varied == run) == (variant.name == "whole")
+        assert varied.net == run.net
+    with pytest.raises(ValueError, match="no temporal loss"):
+        find_variants(["no loss"])
+
+    def measure(names, clips, seeds, pace, progress, *, generated):
+        seen.append((names[0], pace))
+        return Report((names[0],), seeds, pace, generated={names[0]: GeneratedResult(None, {}, {}, {})})
+
+    chosen = find_variants(["no guidance", "whole"])
+    lines = list(ablate(run, chosen, corpus, tmp_path, None, 1, lambda *_: None, measure))
+    assert [line.name for line in lines] == ["no guidance"] + ["whole"] * len(PACES)
+    assert "guidance=1" in seen[0][0]
+    assert "guidance" not in seen[1][0]
+    assert [pace for _, pace in seen[1:]] == list(PACES)
+    assert json.loads(lines[0].as_json())["held_out_loss"] > 0.0
 
 
 def test_configurations_are_strict(tmp_path):

@@ -26,7 +26,11 @@ _DURATION_NOISES: Final = (0.5, 1.0)
 
 
 class PiperSource:
-    """`count` sentences, each at a pace of its own. Piper's own noise is not seeded, so takes differ."""
+    """`count` sentences, each at a pace of its own.
+
+    Piper's own noise is seeded when the voice is opened, and goes on from sentence to sentence: only what is
+    made in one go sounds the same again.
+    """
 
     name = "piper"
 
@@ -34,7 +38,7 @@ class PiperSource:
         """Load the voice (1 to 3 s)."""
         self._seed = seed
         self._texts = sentences(seed, count)
-        self._voice = open_voice()
+        self._voice = open_voice(seed)
 
     def __len__(self) -> int:
         return len(self._texts)

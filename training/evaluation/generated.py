@@ -6,6 +6,9 @@ from functools import reduce
 from operator import add
 from typing import Final
 
+import numpy as np
+from jaxtyping import Float32
+
 from models.motion.frame import FPS
 from models.motion.stage import SAMPLES_PER_FRAME
 from training.corpus.sound import to_float
@@ -15,11 +18,14 @@ from training.evaluation.clips import fit_frames
 from training.evaluation.drive import idle
 from training.evaluation.figures import Figures, habits, mean_of
 from training.evaluation.measure import Score, sample, score_samples
-from training.evaluation.sounds import other_sounds
+from training.evaluation.sounds import other_sounds, over_music
 from training.evaluation.systems import System
 
 OTHER_S: Final = 10.0
 IDLE_S: Final = 60.0
+OVER_MUSIC: Final = "speech over music"
+MUSIC_DB: Final = 5.0
+"""Power of that speech over that of its music."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class GeneratedResult:
     openings: dict[str, float]
     """For each sound that is no speech, driven as if it were: its mean opening over speech's."""
     movements: dict[str, float]
-    """The same of the opening's standard deviation over time: a mouth that hangs open does not yet talk."""
+    """The same of the opening's standard deviation over time: a mouth that hangs open does not yet talk.
+    `OVER_MUSIC` is speech, and should move the lips as speech does."""
     idle: Figures
     """While nobody speaks."""
 
@@ -54,23 +61,31 @@ def measure_generated(
     """
     scores = [_score_answer(system, answer, seeds) for answer in answers]
     speech = _together(scores) if scores else None
-    heard = {name: habits(sample(system, pcm, None, seeds)) for name, pcm in other_sounds(other_s).items()}
+    sounds = other_sounds(other_s)
+    if answers:
+        sounds[OVER_MUSIC] = over_music(
+            heard(answers[0])[: round(other_s * FPS) * SAMPLES_PER_FRAME], MUSIC_DB
+        )
+    driven = {name: habits(sample(system, pcm, None, seeds)) for name, pcm in sounds.items()}
     waiting = curves_of_motion(idle(system.stage, round(idle_s * FPS), 0, system.pace))
     return GeneratedResult(
-        speech, _over(speech, heard, "opening"), _over(speech, heard, "opening_std"), habits([waiting])
+        speech, _over(speech, driven, "opening"), _over(speech, driven, "opening_std"), habits([waiting])
     )
 
 
-def _over(speech: Score | None, heard: Mapping[str, Figures], figure: str) -> dict[str, float]:
+def _over(speech: Score | None, driven: Mapping[str, Figures], figure: str) -> dict[str, float]:
     """Return a figure of each sound as a share of the same figure of speech."""
     unit = speech.figures[figure] if speech else 0.0
-    return {name: figures[figure] / unit if unit > 1e-6 else float("nan") for name, figures in heard.items()}
+    return {name: figures[figure] / unit if unit > 1e-6 else float("nan") for name, figures in driven.items()}
 
 
 def _score_answer(system: System, answer: Utterance, seeds: int) -> Score:
-    frames = -(-len(answer.pcm) // SAMPLES_PER_FRAME)
-    pcm = fit_frames(to_float(answer.pcm), frames)
-    return score_samples(sample(system, pcm, answer.phones, seeds), answer.phones)
+    return score_samples(sample(system, heard(answer), answer.phones, seeds), answer.phones)
+
+
+def heard(answer: Utterance) -> Float32[np.ndarray, "samples"]:
+    """Return an answer's sound in whole frames."""
+    return fit_frames(to_float(answer.pcm), -(-len(answer.pcm) // SAMPLES_PER_FRAME))
 
 
 def _together(scores: Sequence[Score]) -> Score:

@@ -1,10 +1,11 @@
-"""The learned stage by a specification: `diffusion`, or `diffusion:weights=FILE,steps=8,guidance=2`."""
+"""The learned stage by a specification: `diffusion`, or `diffusion:weights=FILE,steps=8,scorer=none`."""
 
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from models.motion.stage import MotionStage
+from models.speech.scorer import SileroScorer, SpeechScorer
 
 
 def has_weights() -> bool:
@@ -18,7 +19,8 @@ def open_learned(options: str) -> MotionStage[Any]:
     """Return the stage.
 
     Args:
-        options: `name=value` pairs, commas between: `weights`, and the fields of `Sampling`.
+        options: `name=value` pairs, commas between: `weights`, `scorer` (`silero`, as it is live, or `none`),
+            and the fields of `Sampling`.
 
     Raises:
         ValueError: There is no such option, or its value is none.
@@ -27,11 +29,28 @@ def open_learned(options: str) -> MotionStage[Any]:
     from models.motion.diffusion.stage import BUNDLED, DiffusionMotion, Sampling
 
     given = _pairs(options)
+    scorer = _scorer(given.pop("scorer", "silero"))
     weights = Path(given.pop("weights", BUNDLED))
     kinds: dict[str, Any] = {field.name: field.type for field in fields(Sampling)}
     if unknown := set(given) - set(kinds):
-        raise ValueError(f"no option {', '.join(sorted(unknown))}; there are: weights, {', '.join(kinds)}")
-    return DiffusionMotion(weights, Sampling(**{name: kinds[name](value) for name, value in given.items()}))
+        raise ValueError(
+            f"no option {', '.join(sorted(unknown))}; there are: weights, scorer, {', '.join(kinds)}"
+        )
+    sampling = Sampling(**{name: kinds[name](value) for name, value in given.items()})
+    return DiffusionMotion(weights, sampling, scorer)
+
+
+def _scorer(name: str) -> SpeechScorer[Any] | None:
+    """Return what tells speech from other sounds.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name == "none":
+        return None
+    if name == "silero":
+        return SileroScorer()
+    raise ValueError(f"no scorer {name!r}; there are: silero, none")
 
 
 def short(options: str) -> str:

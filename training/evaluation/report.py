@@ -1,10 +1,8 @@
 """What a measurement prints: tables to read, or one line of JSON."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from math import isfinite
 from operator import add
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from training.evaluation.drive import Pace
 from training.evaluation.figures import Figures, mean_of
 from training.evaluation.generated import GeneratedResult
 from training.evaluation.measure import TRACKED, WORN, ClipResult
+from training.evaluation.tables import cell, figures_table, json_line
 
 _MAIN: Final = "aperture_correlation"
 
@@ -59,20 +58,20 @@ class Report:
             "mean": self.means(),
             "generated": {name: _generated_line(result) for name, result in self.generated.items()},
         }
-        return json.dumps(_without_nan(line))
+        return json_line(line)
 
     def show(self, console: Console) -> None:
         """Print the tables."""
         if self.clips:
             console.print(self._by_clip())
-            console.print(_by_figure("Means over the clips", self.means()))
+            console.print(figures_table("Means over the clips", self.means()))
         if self.generated:
             lines = {name: _generated_line(result) for name, result in self.generated.items()}
             flat = {
                 name: {f"{part} {k}": v for part, figures in line.items() for k, v in figures.items()}
                 for name, line in lines.items()
             }
-            console.print(_by_figure("Without clips: generated speech, other sounds, idling", flat))
+            console.print(figures_table("Without clips: generated speech, other sounds, idling", flat))
         for name, why in self.refused.items():
             console.print(f"{name}: {why}", style="yellow")
         for clip in self.clips:
@@ -89,11 +88,11 @@ class Report:
             cells = [
                 clip.scores[n].figures[_MAIN] if n in clip.scores else float("nan") for n in self.systems
             ]
-            table.add_row(clip.name, *map(_cell, cells), clip.text[:48])
+            table.add_row(clip.name, *map(cell, cells), clip.text[:48])
         means = self.means()
         table.add_section()
         table.add_row(
-            "mean", *(_cell(means[name].get(_MAIN, float("nan"))) for name in self.systems), "no lag chosen"
+            "mean", *(cell(means[name].get(_MAIN, float("nan"))) for name in self.systems), "no lag chosen"
         )
         return table
 
@@ -129,25 +128,3 @@ def _generated_line(result: GeneratedResult) -> dict[str, Figures]:
         "movement_over_speech": result.movements,
         "idle": result.idle,
     }
-
-
-def _by_figure(title: str, columns: Mapping[str, Figures]) -> Table:
-    table = Table("figure", *columns, title=title)
-    names: Sequence[str] = list(dict.fromkeys(name for figures in columns.values() for name in figures))
-    for name in names:
-        table.add_row(name, *(_cell(figures.get(name, float("nan"))) for figures in columns.values()))
-    return table
-
-
-def _cell(value: float) -> str:
-    if not isfinite(value):
-        return "–"
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3f}"
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

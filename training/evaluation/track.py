@@ -9,14 +9,14 @@ from typing import Any, Final, Self
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from models.assets import asset_path
 from models.home import home
 from models.motion.frame import EXPRESSIONS, FRAME_MS
+from models.portrait.face import LANDMARKS, Face
+from models.tracking.tracker import FaceTracker
 from training.evaluation.clips import ClipError, read_pictures
 
 FORMAT: Final = 1
 """Raised when what is kept changes: older tracks are then made again."""
-LANDMARKS: Final = 478
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +67,45 @@ def track_clip(path: Path) -> Track:
 
 
 def track_pictures(pictures: Iterable[UInt8[np.ndarray, "height width 3"]]) -> Track:
-    """Track the face in pictures 40 ms apart.
-
-    Source: https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker
-    """
-    import mediapipe as mp
-
-    rows = []
-    with _landmarker() as landmarker:
-        for number, picture in enumerate(pictures):
-            seen = landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, picture), FRAME_MS * number)
-            rows.append(_row(seen, picture.shape[1], picture.shape[0]))
-    points, expression, rotation = zip(*rows, strict=True) if rows else ((), (), ())
-    return Track(
-        np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
-        np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
-        np.array(rotation, np.float32).reshape(-1, 3, 3),
-    )
+    """Track the face in pictures 40 ms apart."""
+    with Tracker() as tracker:
+        for picture in pictures:
+            tracker.see(picture)
+        return tracker.track()
 
 
-def _landmarker() -> Any:
-    from mediapipe.tasks import python as tasks
-    from mediapipe.tasks.python import vision
+class Tracker:
+    """Tracks one face, picture by picture. Not thread-safe; a context manager."""
 
-    options = vision.FaceLandmarkerOptions(
-        base_options=tasks.BaseOptions(model_asset_path=str(asset_path("face_landmarker"))),
-        running_mode=vision.RunningMode.VIDEO,
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
-    return vision.FaceLandmarker.create_from_options(options)
+    def __init__(self) -> None:
+        self._tracker = FaceTracker()
+        self._rows: list[tuple[Any, Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._tracker.close()
+
+    def see(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Look at the next picture, RGB, 40 ms after the one before."""
+        self._rows.append(_row(self._tracker.see(picture, FRAME_MS * len(self._rows))))
+
+    def track(self) -> Track:
+        """Return what was seen so far."""
+        points, expression, rotation = zip(*self._rows, strict=True) if self._rows else ((), (), ())
+        return Track(
+            np.array(points, np.float32).reshape(-1, LANDMARKS, 3),
+            np.array(expression, np.float32).reshape(-1, len(EXPRESSIONS)),
+            np.array(rotation, np.float32).reshape(-1, 3, 3),
+        )
 
 
-def _row(seen: Any, width: int, height: int) -> tuple[Any, Any, Any]:
-    if not seen.face_landmarks:
+def _row(face: Face | None) -> tuple[Any, Any, Any]:
+    if face is None:
         return np.full((LANDMARKS, 3), np.nan), np.full(len(EXPRESSIONS), np.nan), np.full((3, 3), np.nan)
-    points = [(mark.x * width, mark.y * height, mark.z * width) for mark in seen.face_landmarks[0]]
-    scores = {shape.category_name: shape.score for shape in seen.face_blendshapes[0]}
-    linear = np.asarray(seen.facial_transformation_matrixes[0])[:3, :3]
-    return (
-        points,
-        [scores.get(name, 0.0) for name in EXPRESSIONS],
-        linear / np.linalg.norm(linear, axis=0, keepdims=True),
-    )
+    return face.points, face.expression, face.rotation

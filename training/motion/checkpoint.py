@@ -1,5 +1,6 @@
 """Weights on disk: what ships is the EMA in safetensors; what resumes a run lies in a folder beside it."""
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -36,9 +37,14 @@ def load_net(path: Path) -> MotionNet:
     return net
 
 
-def average(ema: MotionNet, net: MotionNet, share: float) -> None:
-    """Move the averaged weights towards the present ones."""
-    with torch.no_grad():
-        for kept, new in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1.0 - share)
+def ship(weights: Path, out: Path) -> str:
+    """Write trained weights as they ship, in half precision and without what only training needs.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        ValueError: The weights are no motion network of this version.
+    """
+    save_net(load_net(weights), out)
+    return hashlib.sha256(out.read_bytes()).hexdigest()

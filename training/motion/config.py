@@ -3,19 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from models.motion.diffusion.shape import NetShape
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Strict(BaseModel):
-    """Refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from models.strict import Fraction, Positive, Strict, read_settings
 
 
 class NetConfig(Strict):
@@ -106,8 +97,4 @@ def load_training(path: Path) -> MotionTraining:
     Raises:
         ValueError: A key is unknown or a value out of range; the message names it.
     """
-    try:
-        return MotionTraining.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read_settings(MotionTraining, path)

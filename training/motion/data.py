@@ -1,8 +1,9 @@
 """Clips of packed conversations (`training.corpus.pack`) as batches of tensors, varied on the way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -85,6 +86,15 @@ class Clips:
         self._absolute_pose = absolute_pose
         lengths = np.array([len(c.motion) for c in self._conversations], np.float64)
         self._shares = lengths / lengths.sum()
+
+    @property
+    def chance(self) -> Mapping[str, Any]:
+        """What is drawn next: kept by a run that is to go on as if it had never stopped."""
+        return self._random.bit_generator.state
+
+    @chance.setter
+    def chance(self, state: Mapping[str, Any]) -> None:
+        self._random.bit_generator.state = state
 
     def draw(self, batch: int, *, vary: bool = True) -> Batch:
         """Return `batch` clips; without `vary` the sound is clean, whole and never withheld."""

@@ -16,12 +16,13 @@ from rich.progress import track
 from torch import Tensor
 
 from models.motion.diffusion.schedule import times
-from training.motion.checkpoint import average, load_net, save_net
+from training.common.loop import average, ema_share, pace, seed_all
+from training.motion.checkpoint import load_net, save_net
 from training.motion.config import DistilConfig, MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import noised, noised_past, steady
 from training.motion.network import Heard, MotionNet, Past
-from training.motion.train import WEIGHTS, pace, seed_all
+from training.motion.train import WEIGHTS
 
 _REPORTED: Final = 20
 
@@ -58,16 +59,16 @@ def distil(teacher_weights: Path, run: MotionTraining, corpus: Path, out: Path) 
     )
     config = run.distil
     optimiser = torch.optim.AdamW(student.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=0.0)
-    paced = run.model_copy(update={"steps": config.steps, "warmup_steps": min(20, config.steps)})
+    warmup_steps = min(20, config.steps)
     losses: list[float] = []
     for step in track(range(config.steps), "Distilling"):
-        optimiser.param_groups[0]["lr"] = config.learning_rate * pace(step, paced)
+        optimiser.param_groups[0]["lr"] = config.learning_rate * pace(step, config.steps, warmup_steps)
         loss = _loss(student, teacher, clips.draw(run.batch), run)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimiser.step()
-        average(ema, student, min(run.ema, (1 + step) / (10 + step)))
+        average(ema, student, ema_share(step, run.ema))
         losses.append(float(loss.detach()))
     save_net(ema, out / WEIGHTS)
     few = min(_REPORTED, len(losses))

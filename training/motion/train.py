@@ -1,23 +1,18 @@
 """The training loop: `visavis train motion --config configs/motion/base.yaml CORPUS OUT`."""
 
-import json
-import math
-import random
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.optim.lr_scheduler import LambdaLR
 
 from models.motion.diffusion.network import MotionNetwork
 from models.motion.diffusion.stage import Sampling
-from training.motion.checkpoint import average, load_net, save_net
+from training.common.loop import add_scalars, average, ema_share, pace, save_state, seed_all, shown_steps
+from training.motion.checkpoint import load_net, save_net
 from training.motion.config import MotionTraining
 from training.motion.data import Batch, Clips, load_conversations
 from training.motion.loss import Losses, motion_loss
@@ -37,21 +32,6 @@ class Trained:
     steps: int
     first_loss: float
     last_loss: float
-
-
-def pace(step: int, run: MotionTraining) -> float:
-    """Return the learning rate's factor: a linear start, then half a cosine down to 2 %."""
-    if step < run.warmup_steps:
-        return (step + 1) / run.warmup_steps
-    done = min(1.0, (step - run.warmup_steps) / max(1, run.steps - run.warmup_steps))
-    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def seed_all(seed: int) -> None:
-    """Make a run repeatable."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 class Trainer:
@@ -86,14 +66,14 @@ class Trainer:
             self.net.parameters(), run.learning_rate, (0.9, 0.98), weight_decay=0.01
         )
         self._net, self._optimiser = self._accelerator.prepare(self.net, optimiser)
-        self._schedule = LambdaLR(self._optimiser, lambda step: pace(step, run))
+        self._schedule = LambdaLR(self._optimiser, lambda step: pace(step, run.steps, run.warmup_steps))
         self.step = 0
         self._resume()
 
-    def train(self) -> Trained:
-        """Run to the last step, saving on the way."""
+    def train(self, until_step: int | None = None) -> Trained:
+        """Run to the last step, saving on the way; `until_step` stops early, as an interruption does."""
         first = last = self.held_out_loss()
-        for _ in self._steps():
+        for _ in shown_steps(self.step, self.run.steps if until_step is None else until_step):
             losses = self._advance(self._clips.draw(self.run.batch))
             if self.step % self.run.report_every == 0 or self.step == self.run.steps:
                 last = self.held_out_loss()
@@ -109,14 +89,6 @@ class Trainer:
             losses = motion_loss(self.ema, self._check, self.run.loss, self.run.drop)
         return float(losses.mouth + losses.eyes + losses.rest)
 
-    def _steps(self) -> Iterator[int]:
-        columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, refresh_per_second=1) as progress:
-            bar = progress.add_task("", total=self.run.steps, completed=self.step)
-            while self.step < self.run.steps:
-                yield self.step
-                progress.update(bar, completed=self.step)
-
     def _advance(self, batch: Batch) -> Losses:
         with self._accelerator.autocast():
             losses = motion_loss(self._net, batch, self.run.loss, self.run.drop)
@@ -126,7 +98,7 @@ class Trainer:
         self._optimiser.step()
         self._schedule.step()
         self.step += 1
-        average(self.ema, self.net, min(self.run.ema, (1 + self.step) / (10 + self.step)))
+        average(self.ema, self.net, ema_share(self.step, self.run.ema))
         return losses
 
     def _report(self, losses: Losses, held_out: float) -> None:
@@ -136,9 +108,7 @@ class Trainer:
             for name in ("mouth", "eyes", "rest", "temporal", "phones")
         }
         line["learning_rate"] = self._schedule.get_last_lr()[0]
-        self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / SCALARS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        add_scalars(self.out / SCALARS, line)
 
     def _save(self) -> None:
         save_net(self.ema, self.out / WEIGHTS, whole=True)
@@ -147,10 +117,10 @@ class Trainer:
             "step": self.step,
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "clips": self._clips.chance,
+            "noise": torch.get_rng_state(),
         }
-        partial = self.out / f"{STATE}.partial"
-        torch.save(state, partial)
-        partial.replace(self.out / STATE)
+        save_state(self.out / STATE, state)
         network = MotionNetwork.load(self.out / WEIGHTS)
         save_samples(self.out / SAMPLES, network, self._shown, Sampling("ddim", steps=4))
 
@@ -163,3 +133,5 @@ class Trainer:
         self.ema.load_state_dict(load_net(self.out / WEIGHTS).state_dict())
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
+        self._clips.chance = state["clips"]
+        torch.set_rng_state(state["noise"])

@@ -42,6 +42,7 @@ class MotionNetwork:
         self.shape = shape
         self._weights = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
         self.motion_mean, self.motion_scale = (self._weights[f"motion_{kind}"] for kind in ("mean", "scale"))
+        self._steps: dict[float, Rows] = {}
         size = shape.width // shape.heads
         self._rates = 10.0 ** (-3.0 * np.arange(size // 2, dtype=np.float64) / (size // 2))
 
@@ -153,6 +154,12 @@ class MotionNetwork:
         return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def _step(self, t: float) -> Rows:
+        """Return what a diffusion time says; samplers visit few of them, so each is worked out once."""
+        if t not in self._steps:
+            self._steps[t] = self._embed(t)
+        return self._steps[t]
+
+    def _embed(self, t: float) -> Rows:
         half = self.shape.width // 2
         angles = np.float32(1000.0 * t) * np.exp(-np.log(1000.0) * np.arange(half) / half).astype(np.float32)
         features = np.concatenate([np.sin(angles), np.cos(angles)])[None]

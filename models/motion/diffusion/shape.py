@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Self
 
 from models.audio import COLUMNS_PER_FRAME
-from models.motion.frame import EXPRESSIONS, MOTION_SIZE
+from models.motion.frame import EXPRESSIONS, JOINT_INDEX, MOTION_SIZE
 from models.motion.phones import PHONES
 from models.motion.stage import Presence
 from models.motion.style import STYLE_SIZE
@@ -20,6 +20,8 @@ EYES: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith((
 CARRY: Final = 10.0
 """Unit of the network's `carry`: makes it learn as fast as it must among weights of size 0.1."""
 LIDS: Final = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith("eyeBlink"))
+TRUNK: Final = tuple(range(len(EXPRESSIONS), len(EXPRESSIONS) + 3 * (JOINT_INDEX["head"] + 1)))
+"""Channels of spine, chest, neck and head."""
 PRESENCES: Final = tuple(Presence)
 METADATA: Final = "visavis"
 

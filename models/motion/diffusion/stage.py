@@ -5,23 +5,26 @@ the text is known, who has the floor, the person's style, and the keys and value
 Frames are made one by one whatever the chunk, so chunks cannot change what is made.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from models.audio import COLUMNS_PER_FRAME, MEL_BANDS, MelState, init_mel, log_mel, step_mel
+from models.audio import COLUMNS_PER_FRAME, MelState, init_mel, log_mel, step_mel
 from models.motion.chance import Stream, chance
 from models.motion.diffusion.network import Cache, MotionNetwork
 from models.motion.diffusion.samplers import SAMPLERS, Motion
 from models.motion.diffusion.schedule import alpha_sigma
-from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES
+from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES, TRUNK
+from models.motion.diffusion.smoothing import Trail, smooth
 from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
 from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.motion.style import Style
+from models.speech.gate import GateState, SpeechGate
+from models.speech.scorer import SpeechScorer
 
 BUNDLED: Final = Path(__file__).parent / "motion.safetensors"
 """The weights that come along; docs/motion.md says what they were made from."""
@@ -46,12 +49,21 @@ class Sampling:
     """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
+    lips_before: float = 0.4
+    body_follow: float = 0.5
+    """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
+    head_reach: float = 1.4
+    """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"no sampler {self.sampler!r}; there are: {', '.join(SAMPLERS)}")
         if not 1 <= self.steps < _DRAWS - 1:
             raise ValueError(f"{self.steps} steps are not between 1 and {_DRAWS - 2}")
+        if not (0.0 <= self.lips_before < 1.0 and 0.0 < self.body_follow <= 1.0):
+            raise ValueError(
+                f"lips_before {self.lips_before} is not in 0..1, or body_follow {self.body_follow} not over 0"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,10 @@ class DiffusionState:
     columns: Float32[np.ndarray, "past features"]
     """What the last columns of sound bring to the frames that hear them."""
     cache: Cache
+    gate: GateState[Any] | None = None
+    """What was heard of the speech that goes on; None without a scorer."""
+    trail: Trail = field(default_factory=Trail.none)
+    """What smoothing remembers."""
     frame: int = 0
 
 
@@ -73,12 +89,19 @@ class DiffusionMotion:
     Args:
         weights: A safetensors file written by `visavis train motion`.
         sampling: How frames are drawn.
+        scorer: Tells speech from other sounds: where only the sound is known, what is none is heard as
+            silence. None believes every sound.
 
     Raises:
         ValueError: The file holds no motion network of this version.
     """
 
-    def __init__(self, weights: Path = BUNDLED, sampling: Sampling | None = None) -> None:
+    def __init__(
+        self,
+        weights: Path = BUNDLED,
+        sampling: Sampling | None = None,
+        scorer: SpeechScorer[Any] | None = None,
+    ) -> None:
         self._network = MotionNetwork.load(weights)
         self._sampling = sampling or Sampling()
         self._rows = 1 if self._sampling.guidance == 1.0 else 2
@@ -86,16 +109,21 @@ class DiffusionMotion:
         past_t = np.full(self._network.shape.motion_size, self._sampling.rest_t)
         past_t[list(MOUTH)] = self._sampling.mouth_t
         self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
+        reach = min(self._sampling.lookahead_frames, self._network.shape.ahead_frames)
+        self._scale = self._network.motion_scale.copy()
+        self._scale[list(TRUNK)] *= self._sampling.head_reach
+        self._gate = None if scorer is None else SpeechGate(scorer, self._network.shape.past_frames, reach)
+        self._silence = self._network.hear_columns(log_mel(np.zeros(SAMPLES_PER_FRAME, np.float32)))[:1]
 
     def init_state(self, seed: int) -> DiffusionState:
         """Draw a person from `seed`, who has heard silence and done nothing yet."""
-        silence = log_mel(np.zeros(SAMPLES_PER_FRAME * self._network.shape.past_frames, np.float32))
         return DiffusionState(
             seed=seed,
             style=Style.draw(seed).vector(),
             mel=init_mel(),
-            columns=self._network.hear_columns(silence.reshape(-1, MEL_BANDS)),
+            columns=np.repeat(self._silence, self._past_columns, axis=0),
             cache=self._network.init_cache(self._rows),
+            gate=None if self._gate is None else self._gate.init_state(),
         )
 
     def step(self, chunk: SpeechChunk, state: DiffusionState) -> tuple[list[MotionFrame], DiffusionState]:
@@ -109,9 +137,13 @@ class DiffusionMotion:
                 f"{len(chunk.pcm)} samples are no whole number of {SAMPLES_PER_FRAME}-sample frames"
             )
         columns, mel = self._hear(chunk, state)
-        cache, frames = state.cache.copy(), []
+        shares, gate = self._shares(chunk, state)
+        cache, trail, frames = state.cache.copy(), state.trail, []
         for i in range(chunk.frames):
             window = columns[COLUMNS_PER_FRAME * i :][: self._heard_columns(chunk)]
+            if shares is not None:
+                share = np.repeat(shares[i], COLUMNS_PER_FRAME)[: len(window), None]
+                window = self._silence + share * (window - self._silence)
             condition = self._network.condition(
                 window, self._phones(chunk, i), PRESENCES.index(chunk.presence), state.style, self._rows
             )
@@ -120,10 +152,11 @@ class DiffusionMotion:
             cache = self._network.remember(
                 seen.astype(np.float32), self._sampling.mouth_t, self._sampling.rest_t, condition, cache
             )
-            frames.append(self._frame(x0))
+            shown, trail = smooth(x0, trail, self._sampling.lips_before, self._sampling.body_follow)
+            frames.append(self._frame(shown))
         begin = COLUMNS_PER_FRAME * chunk.frames
         after = replace(
-            state, mel=mel, cache=cache, frame=state.frame + chunk.frames,
+            state, mel=mel, cache=cache, gate=gate, trail=trail, frame=state.frame + chunk.frames,
             columns=columns[begin : begin + self._past_columns].copy(),
         )  # fmt: skip
         return frames, after
@@ -137,6 +170,19 @@ class DiffusionMotion:
         later, _ = step_mel(chunk.ahead[:known], mel)
         heard = self._network.hear_columns(np.concatenate([now, later]))
         return np.concatenate([state.columns, heard]), mel
+
+    def _shares(
+        self, chunk: SpeechChunk, state: DiffusionState
+    ) -> tuple[Float32[np.ndarray, "frames around"] | None, GateState[Any] | None]:
+        """Return how much of the sound around each frame is speech; None where that is not asked.
+
+        Known phones are speech, and while another speaks no lips move: then the gate begins anew.
+        """
+        if self._gate is None or state.gate is None:
+            return None, None
+        if chunk.presence is not Presence.SPEAKING or chunk.phones is not None:
+            return None, self._gate.init_state()
+        return self._gate.step(chunk.pcm, chunk.ahead, state.gate)
 
     def _heard_columns(self, chunk: SpeechChunk) -> int:
         """Return how many columns a frame may hear. Only who speaks knows what will sound."""
@@ -172,7 +218,7 @@ class DiffusionMotion:
         return SAMPLERS[sampling.sampler](denoise, noise, sampling.steps)
 
     def _frame(self, x0: Motion) -> MotionFrame:
-        vector = self._network.motion_mean + self._network.motion_scale * x0
+        vector = self._network.motion_mean + self._scale * x0
         faces = len(EXPRESSIONS)
         vector[:faces] = np.clip(vector[:faces], 0.0, 1.0)
         return MotionFrame.from_vector(np.asarray(vector, np.float32))

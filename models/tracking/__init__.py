@@ -1,0 +1,1 @@
+"""A camera's pictures to motion: what is seen of a person becomes what an avatar does."""

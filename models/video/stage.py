@@ -1,0 +1,102 @@
+"""`LearnedPicture`: the warped portrait, completed by diffusion inside the face's window, frame by frame.
+
+The sampler starts from the noised warp. Only the new frame is computed; what the window of frames would have
+held comes from the memory of its temporal convolutions (paper section 3.2, streaming).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from models.controls.window import Window
+from models.motion.frame import EXPRESSION_INDEX, MotionFrame
+from models.picture import Picture, Tier
+from models.video.blend import blend, feather, trust
+from models.video.conditions import SIDE, observe
+from models.video.runtime import Compile, Sampler
+from models.video.state import PictureMemory
+from models.video.weights import PictureWeights
+from models.warp import WarpPicture
+
+COME: Final = 1 / 8
+"""Share by which what is learned comes in, each frame, after a tier without it; so no picture jumps."""
+GO: Final = 1 / 4
+"""The same when it goes: the last of it fades over the warp."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedState:
+    """What is remembered of the frames before."""
+
+    memory: PictureMemory
+    added: Float32[np.ndarray, "side side 3"]
+    """What was added last, NaN before the first."""
+    share: float
+    """How much of it is shown, 0..1."""
+
+
+class LearnedPicture:
+    """A `PictureStage` whose FULL tier is the learned picture, and whose others are the warp.
+
+    Thread-safe: nothing is written after construction, sessions bring their own states.
+    """
+
+    def __init__(
+        self,
+        warp: WarpPicture,
+        weights: PictureWeights,
+        compile_program: Compile,
+        sampler: Sampler | None = None,
+    ) -> None:
+        """Compile the network for one avatar (about a second).
+
+        Args:
+            warp: the portrait.
+            weights: of the network.
+            compile_program: of the runtime; see `models.video.runtime.find_runtime`.
+            sampler: one step from the warp when left out.
+        """
+        sampler = sampler or Sampler()
+        avatar = warp.reference.avatar
+        self._warp, self._shape = warp, weights.shape
+        self._window = Window.around_face(avatar.marks, avatar.side)
+        self._edge = feather(self._window.span)
+        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler.times)
+        self._noise = sampler.noise()
+
+    @property
+    def size(self) -> int:
+        """Side of the square picture in pixels."""
+        return self._warp.size
+
+    def init_state(self) -> LearnedState:
+        """Return the state before the first frame: all of what is learned is shown at once."""
+        return LearnedState(self._nothing_seen(), np.full((SIDE, SIDE, 3), np.nan, np.float32), 1.0)
+
+    def step(self, motion: MotionFrame, state: LearnedState, tier: Tier) -> tuple[Picture, LearnedState]:
+        """Return the portrait in this pose, completed when the tier is FULL."""
+        reference = self._warp.reference
+        posed = reference.pose(motion)
+        picture, _ = self._warp.draw(posed)
+        if tier == Tier.FULL:
+            seen = observe(reference, posed, self._window, picture)
+            made = self._program(seen.warp, seen.controls(), self._noise, state.memory)
+            opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
+            added = made.added * trust(seen.semantic, opening, SIDE)[..., None]
+            state = LearnedState(made.memory, added, min(1.0, state.share + COME))
+        else:
+            known = not np.isnan(state.added[0, 0, 0])
+            state = replace(
+                state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0
+            )
+        if state.share > 0:
+            blend(picture, state.added, self._window, self._edge, state.share)
+        if self.size != reference.avatar.side:
+            picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return picture, state
+
+    def _nothing_seen(self) -> PictureMemory:
+        return PictureMemory.empty(self._shape, self._program.steps)

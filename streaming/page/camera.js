@@ -1,0 +1,98 @@
+// The visitor's camera: permission, and the face in its pictures by MediaPipe's web tasks, which the room serves itself.
+
+const BUNDLE = "/tracker/vision_bundle.mjs";
+const WASM = "/tracker/wasm";
+const MODEL = "/tracker/face_landmarker.task";
+const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
+const PATIENCE_MS = 60_000;
+
+let loading = null;
+
+/** Load the tracker once; 13 MB from the room itself. */
+function landmarker() {
+  loading ??= (async () => {
+    const { FaceLandmarker, FilesetResolver } = await import(BUNDLE);
+    const files = await FilesetResolver.forVisionTasks(WASM);
+    return FaceLandmarker.createFromOptions(files, {
+      baseOptions: { modelAssetPath: MODEL, delegate: "CPU" },
+      runningMode: "VIDEO", numFaces: 1, outputFaceBlendshapes: true, outputFacialTransformationMatrixes: true,
+    });
+  })();
+  loading.catch(() => (loading = null));
+  return loading;
+}
+
+/** A face as `Retarget` wants it: 52 weights by name, and the head's turn without the matrix's scale. */
+export function faceOf(result, names) {
+  if (!result.faceBlendshapes.length) return null;
+  const scores = new Map(result.faceBlendshapes[0].categories.map(({ categoryName, score }) => [categoryName, score]));
+  const { data } = result.facialTransformationMatrixes[0]; // columns, one after another
+  const lengths = [0, 1, 2].map((column) => Math.hypot(data[4 * column], data[4 * column + 1], data[4 * column + 2]));
+  const rotation = Array.from({ length: 9 }, (_, i) => data[4 * (i % 3) + Math.floor(i / 3)] / lengths[i % 3]);
+  return { expression: names.map((name) => scores.get(name) ?? 0), rotation };
+}
+
+export class Camera extends EventTarget {
+  constructor(video) {
+    super();
+    this.video = video;
+    this.stream = null;
+    this.problem = null;
+    this.trackMs = 0;
+  }
+
+  get isOn() {
+    return this.stream !== null;
+  }
+
+  /** Ask for the camera and begin to show it; returns whether it is there, with the reason in `problem` if not. */
+  async open() {
+    this.close();
+    this.problem = null;
+    if (!navigator.mediaDevices?.getUserMedia) {
+      this.problem = "Browsers give cameras to HTTPS pages only.";
+      return false;
+    }
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: WISH });
+    } catch (error) {
+      this.problem = error.name === "NotAllowedError" ? "The camera is blocked for this page." : `The camera did not start (${error.name}).`;
+      return false;
+    }
+    const [track] = this.stream.getVideoTracks();
+    track.onended = () => {
+      this.close();
+      this.problem = "The camera was unplugged.";
+      this.dispatchEvent(new Event("lost"));
+    };
+    this.video.srcObject = this.stream;
+    await this.video.play();
+    return true;
+  }
+
+  close() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
+    this.video.srcObject = null;
+  }
+
+  /** Call `onFace(result, capturedMs)` for each picture that is looked at, as long as the camera is on. */
+  async watch(onFace) {
+    const { stream } = this;
+    const tracker = await Promise.race([
+      landmarker(), new Promise((_, fail) => setTimeout(fail, PATIENCE_MS, new Error("The face tracker does not start."))),
+    ]);
+    let last = 0;
+    const look = (now, { captureTime }) => {
+      if (this.stream !== stream) return;
+      const began = performance.now();
+      const at = Math.max(began, last + 1); // the tracker wants times that rise
+      last = at;
+      const result = tracker.detectForVideo(this.video, at);
+      this.trackMs += 0.1 * (performance.now() - began - this.trackMs);
+      onFace(result, captureTime ?? now);
+      this.video.requestVideoFrameCallback(look);
+    };
+    this.video.requestVideoFrameCallback(look);
+  }
+}

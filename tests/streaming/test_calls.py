@@ -1,0 +1,142 @@
+"""Calls over the loopback, against the fake host: who sees whom, made from what, and who may."""
+
+import asyncio
+import contextlib
+
+import numpy as np
+import pytest
+
+from streaming.fakes import FakeHost
+from tests.streaming.callers import Microphone, Person, calling, mouth_of
+from tests.streaming.rooms import open_room, until
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+
+
+@contextlib.asynccontextmanager
+async def moving(person):
+    """Let somebody open and close the mouth twice a second."""
+    task = asyncio.create_task(person.move(lambda tick: 0.5 - 0.5 * np.cos(2 * np.pi * tick / 12.5)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def hear(person):
+    """Take sound until some of it is loud: what was sent before anybody spoke is silent."""
+    for _ in range(300):
+        (sound,) = await person.take("audio", 1)
+        if np.abs(sound.to_ndarray()).max() > 4000:
+            return
+    pytest.fail("nothing was heard")
+
+
+def how(watcher, name):
+    """Return what somebody's picture is made from, as a watcher was told last."""
+    told = watcher.people() or {"people": []}
+    return next((person["how"] for person in told["people"] if person["name"] == name), None)
+
+
+async def watch(person, count):
+    """Return how dark the mouth is in the next pictures."""
+    return [mouth_of(frame) for frame in await person.take("video", count)]
+
+
+async def test_two_people_see_each_other_move_and_hear_each_other():
+    host = FakeHost(size=128)
+    async with open_room(host) as room, calling(room, Microphone(), who="Ann") as ann:
+        await until(lambda: ann.people())
+        assert (ann.people()["me"], ann.people()["shown"]) == ("Ann", "")
+        async with calling(room, who="Ben") as ben, moving(ann):
+            await until(lambda: how(ben, "Ann") == "tracked")
+            assert ben.people()["shown"] == "Ann"
+            mouths = await watch(ben, 30)
+            assert max(mouths) - min(mouths) > 0.15
+            await hear(ben)
+            assert ann.people()["shown"] == "Ben"
+        await until(lambda: ann.people()["shown"] == "")
+        # Nobody looks at Ann any more, so she is not drawn.
+        await until(lambda: host.present == 0)
+    assert host.present == 0
+
+
+async def test_without_a_camera_the_face_is_made_from_the_voice_and_without_both_it_is_still():
+    async with (
+        open_room(FakeHost(size=128)) as room,
+        calling(room, Microphone(), who="Ann") as ann,
+        calling(room, who="Ben") as ben,
+    ):
+        await until(lambda: how(ben, "Ann") == "voice")
+        assert max(await watch(ben, 10)) > 0.3, "the mouth is as loud as the voice"
+        async with moving(ann):
+            await until(lambda: how(ben, "Ann") == "tracked")
+        await until(lambda: how(ben, "Ann") == "voice")
+        await until(lambda: how(ben, "Ben") == "still")  # of Ben comes neither
+
+
+async def test_who_draws_for_themselves_gets_motion_and_sound_and_costs_no_place():
+    host = FakeHost(size=128)
+    async with (
+        open_room(host) as room,
+        calling(room, Microphone(), who="Ann", draw=False) as ann,
+        calling(room, who="Ben", draw=False) as ben,
+        moving(ann),
+    ):
+        await until(lambda: len(ben.packets) >= 4)
+        await hear(ben)
+        assert host.present == 0
+
+
+async def test_an_avatar_with_a_key_is_driven_by_who_has_it():
+    async with open_room(FakeHost(size=64)) as room:
+        made = await room.http.post("/api/avatars", data={"name": "Zoe", "made_by": "Zoe M."}, files=PHOTO)
+        key = made.text.split('"key": "')[1].split('"')[0]
+        cards = {card["name"]: card for card in (await room.http.get("/api/avatars")).json()}
+        assert (cards["zoe"]["made_by"], cards["zoe"]["open"]) == ("Zoe M.", False)
+        assert key not in str(cards)
+        for wrong in ("", "x", key[:-1]):
+            stranger = Person(room)
+            answer = await stranger.call(avatar="zoe", key=wrong)
+            assert answer.status_code == 403
+            assert "has a key" in answer.json()["message"]
+            await stranger.leave()
+        assert (await room.http.get("/api/calls/home")).json() == {"people": []}
+        async with calling(room, avatar="zoe", key=key, who="Zoe") as zoe:
+            await until(lambda: zoe.people())
+            assert zoe.people()["people"][0]["made_by"] == "Zoe M."
+            assert (await room.http.get("/api/calls/home")).json() == {"people": ["Zoe"]}
+
+
+PHOTO = {"photo": ("photo.jpg", b"\xff\xd8...", "image/jpeg")}
+
+
+async def test_a_machine_without_a_place_says_so_and_the_call_goes_on():
+    async with open_room(FakeHost(size=64, places=2)) as room:
+        async with calling(room, who="Ann") as ann, calling(room, who="Ben") as ben:
+            await ben.take("video", 2)
+            third = Person(room)
+            answer = await third.call(who="Cid")
+            assert answer.status_code == 503
+            await third.leave()
+            await ann.take("video", 2)
+            assert len(ann.people()["people"]) == 2
+        assert (await room.http.get("/api/health")).status_code == 200
+
+
+async def test_bad_motion_is_counted_and_harms_nothing():
+    async with (
+        open_room(FakeHost(size=64)) as room,
+        calling(room, who="Ann") as ann,
+        calling(room, who="Ben") as ben,
+    ):
+        await until(lambda: ann.motion.readyState == "open")
+        for packet in (b"\x00", b"\xff" * 50, b"\x10\x00\x00\x00\x00\x00\x00", "text", b"x" * 5000):
+            ann.motion.send(packet)
+        await ben.take("video", 10)
+        await until(
+            lambda: any(
+                e["kind"] == "stats" and e["values"].get("motion_refused_packets") == 3 for e in ben.events
+            )
+        )

@@ -1,0 +1,105 @@
+"""`PictureTraining`: every number of a run, with its unit. One YAML file in `configs/pictures` each."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.video.shape import PictureShape
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0.0)]
+Stage = Literal["image", "temporal", "finish", "regressor"]
+
+
+class Strict(BaseModel):
+    """Refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NetConfig(Strict):
+    """Sizes of the network; see `models.video.shape.PictureShape`."""
+
+    width: Positive = 128
+    deep: Positive = 256
+    outer: Positive = 1
+    inner: Positive = 3
+    fine: Positive = 32
+
+    def shape(self) -> PictureShape:
+        """Return the sizes."""
+        return PictureShape(**self.model_dump())
+
+
+class NoiseConfig(Strict):
+    """Which noisy pictures the network learns from."""
+
+    from_warp: Fraction = 0.4
+    """Share of samples that start from the warp, as the sampler does, instead of from the truth."""
+    start: Fraction = 0.55
+    """Diffusion time at which the warp is taken for the noisy picture."""
+    spread: Fraction = 0.1
+    """That time varies by so much to either side."""
+    temperature: Fraction = 1.0
+    """Strength of the noise on the warp, over what the time says."""
+
+
+class LossConfig(Strict):
+    """Weights of the parts of the loss."""
+
+    square: Weight = 1.0
+    absolute: Weight = 0.0
+    edges: Weight = 0.0
+    """Absolute error of differences between neighbours: pictures are to be as sharp as photographs. At the
+    beginning of a run it keeps the network from daring anything."""
+    perceptual: Weight = 0.0
+    """LPIPS (AlexNet), for which `--perceptual` names the weights."""
+    adversarial: Weight = 0.0
+    flicker: Weight = 0.0
+    """Squared error of what changes from frame to frame; clips only."""
+
+
+class StageConfig(Strict):
+    """One stretch of training; a run goes through them in order."""
+
+    stage: Stage
+    steps: Positive
+    batch: Positive = 16
+    """Frames; clips hold four of them."""
+    crop_px: Positive = 128
+    """Side of the part of the window that is trained on, a multiple of 16."""
+    blurred: Fraction = 0.25
+    """Share of samples made as coarse as a bad camera's."""
+    learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
+    noise: NoiseConfig = NoiseConfig()
+    loss: LossConfig = LossConfig()
+
+
+class PictureTraining(Strict):
+    """One run. `configs/pictures/*.yaml` are such runs."""
+
+    net: NetConfig = NetConfig()
+    stages: tuple[StageConfig, ...]
+    warmup_steps: Positive = 200
+    ema: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.999
+    precision: Literal["no", "bf16"] = "bf16"
+    seed: int = 0
+    report_every: Positive = 200
+    save_every: Positive = 1000
+
+
+def load_training(path: Path) -> PictureTraining:
+    """Read a run from YAML.
+
+    Raises:
+        ValueError: a key is unknown or a value out of range; the message names it.
+    """
+    try:
+        given = yaml.safe_load(path.read_text("utf-8")) or {}
+        return PictureTraining.model_validate(given | {"stages": tuple(given.get("stages", ()))})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,166 @@
+"""Batches out of packed clips: parts of the window, mirrored, recoloured, blurred."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from safetensors import safe_open
+from torch import Tensor
+
+from models.body.rig import Region
+from models.video.conditions import CONTROL_SIDE, SIDE, control_planes
+from models.video.network import Given
+from training.pictures.clip import FRAMES
+
+GRID_PX: Final = 16
+"""Parts begin at multiples of this, so that they lie on the network's coarsest grid."""
+FACE: Final = ((150, 36), (128, 36))
+"""Row and column about which most parts are drawn, and how far from it: eyes and mouth."""
+ANYWHERE: Final = 0.3
+"""Share of parts that lie anywhere."""
+COARSER: Final = (1.3, 3.5)
+"""How much coarser than the window a bad camera sees."""
+MIRRORED: Final = np.arange(len(Region) + 1)
+MIRRORED[[Region.EYE_LEFT + 1, Region.EYE_RIGHT + 1]] = Region.EYE_RIGHT + 1, Region.EYE_LEFT + 1
+PICTURES: Final = ("warp", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Frames; those of a clip follow one another."""
+
+    target: Float32[Tensor, "frames 3 side side"]
+    given: Given
+    clip: int
+    """Frames in each clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One clip's part of the window."""
+
+    reference: UInt8[np.ndarray, "frames side side 3"]
+    warp: UInt8[np.ndarray, "frames side side 3"]
+    target: UInt8[np.ndarray, "frames side side 3"]
+    controls: Float32[np.ndarray, "frames planes small small"]
+
+
+class Clips:
+    """Draws batches, for ever, from the clips that lie in a folder; new ones are noticed.
+
+    Args:
+        folder: packed clips.
+        seed: of everything that is drawn.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder = folder
+        self._rng = np.random.default_rng(seed)
+        self._paths: list[Path] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look for new clips.
+
+        Raises:
+            ValueError: there are none.
+        """
+        self._paths = sorted(self._folder.glob("*.safetensors"))
+        if not self._paths:
+            raise ValueError(f"{self._folder} holds no clips; make them with `visavis train pictures`")
+
+    def draw(self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25) -> Batch:
+        """Return a batch of so many frames: single ones, or clips when it is `moving`."""
+        clip = FRAMES if moving else 1
+        parts = [self._part(crop_px, moving, blurred) for _ in range(frames // clip)]
+        return batch_of(parts, clip)
+
+    def whole(self, count: int) -> Batch:
+        """Return the first frame of evenly chosen clips, whole and as they are."""
+        step = max(1, len(self._paths) // count)
+        parts = [cut(path, np.s_[:1], (0, 0), SIDE) for path in self._paths[::step][:count]]
+        return batch_of(parts, 1)
+
+    def _part(self, crop_px: int, moving: bool, blurred: float) -> Part:
+        rng = self._rng
+        path = self._paths[rng.integers(len(self._paths))]
+        first = 0 if rng.random() < 0.6 else int(rng.integers(FRAMES))
+        part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
+        if moving and rng.random() < 0.5:
+            part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))
+        return vary(part, rng, blurred)
+
+    def _corner(self, crop_px: int) -> tuple[int, int]:
+        room = SIDE - crop_px
+        if self._rng.random() < ANYWHERE:
+            corner = self._rng.uniform(0, room + 1e-6, 2)
+        else:
+            corner = np.array([self._rng.normal(*axis) for axis in FACE]) - crop_px / 2
+        top, left = np.clip(np.round(corner / GRID_PX) * GRID_PX, 0, room).astype(int)
+        return int(top), int(left)
+
+
+def cut(path: Path, frames: slice, corner: tuple[int, int], crop_px: int) -> Part:
+    """Read a part of a packed clip, and no more than that."""
+    fine = tuple(slice(start, start + crop_px) for start in corner)
+    ratio = SIDE // CONTROL_SIDE
+    rough = tuple(slice(start // ratio, (start + crop_px) // ratio) for start in corner)
+    with safe_open(path, "np") as file:
+        warp, target = (file.get_slice(name)[(frames, *fine)] for name in PICTURES)
+        controls = control_planes(
+            *(file.get_slice(name)[(frames, *rough)] for name in ("dense", "semantic", "visible"))
+        )
+        reference = np.broadcast_to(file.get_slice("reference")[fine], warp.shape)
+    return Part(reference, warp, target, controls)
+
+
+def vary(part: Part, rng: np.random.Generator, blurred: float = 0.25) -> Part:
+    """Mirror, recolour and blur a part, its target alike."""
+    pictures = [part.reference, part.warp, part.target]
+    controls = part.controls
+    if rng.random() < 0.5:
+        pictures = [picture[:, :, ::-1] for picture in pictures]
+        controls = controls[..., ::-1].copy()
+        controls[:, 0] *= -1
+        controls[:, 3 : 3 + len(MIRRORED)] = controls[:, 3 + MIRRORED]
+    if rng.random() < 0.7:
+        table = _colours(rng)
+        pictures = [np.stack([table[c][picture[..., c]] for c in range(3)], -1) for picture in pictures]
+    if rng.random() < blurred:
+        small = round(pictures[0].shape[1] / rng.uniform(*COARSER))
+        pictures = [np.stack([_blur(frame, small) for frame in picture]) for picture in pictures]
+    reference, warp, target = pictures
+    return Part(reference, warp, target, controls)
+
+
+def batch_of(parts: list[Part], clip: int) -> Batch:
+    """Stack parts as the network takes them."""
+
+    def picture(name: str) -> Tensor:
+        return as_planes(np.concatenate([getattr(part, name) for part in parts]))
+
+    controls = torch.from_numpy(np.concatenate([part.controls for part in parts]))
+    return Batch(picture("target"), Given(picture("warp"), picture("reference"), controls), clip)
+
+
+def as_planes(pictures: UInt8[np.ndarray, "frames side side 3"]) -> Float32[Tensor, "frames 3 side side"]:
+    """Return pictures in -1..1, channels first."""
+    planes = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    return planes.float().div_(127.5).sub_(1.0)
+
+
+def _colours(rng: np.random.Generator) -> UInt8[np.ndarray, "3 256"]:
+    """Return a table of light and camera for each channel."""
+    level = np.linspace(0, 1, 256)[None] ** np.exp(rng.normal(0, 0.25))
+    gain = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.06, (3, 1)))
+    return np.clip(255 * gain * level, 0, 255).astype(np.uint8)
+
+
+def _blur(picture: UInt8[np.ndarray, "side side 3"], small: int) -> UInt8[np.ndarray, "side side 3"]:
+    side = picture.shape[0]
+    reduced = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
+    return cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR)

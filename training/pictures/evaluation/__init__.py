@@ -1,0 +1,1 @@
+"""How real pictures look: any picture stage against photographs and videos of people nobody trained on."""

@@ -1,0 +1,1 @@
+"""Training of video models (paper section 3.2)."""

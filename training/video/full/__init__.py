@@ -1,0 +1,1 @@
+"""Training of the full model, in torch."""
