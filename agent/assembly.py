@@ -28,11 +28,11 @@ from jaxtyping import Int16
 from agent.assembly_config import AssemblyConfig
 from agent.conversation import OUTBOX_LIMIT, Conversation
 from agent.echo import EchoScorer
+from agent.floor import Floor
 from agent.guest_ear import GuestEar
 from agent.mailbox import Mailbox
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
-from agent.turns import Floor
 from agent.vad import SpeechDetector
 from engine.session import Session
 from models.motion.look import AHEAD, Look

@@ -11,33 +11,29 @@ the session at once, ends the turn, and leaves in the history what was really he
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from agent.asr import Asr, AsrError
+from agent.asr import AsrError
 from agent.broken_off import Kept
-from agent.fillers import Fillers
-from agent.hearing import Began, Hearing, HearingEvent, MayBeOver, Utterance, WentOn
-from agent.history import History
+from agent.floor import Floor, FloorSign
+from agent.hearing import Began, HearingEvent, MayBeOver, Utterance, WentOn
 from agent.latency import TurnClock
 from agent.mailbox import Mailbox
-from agent.mind import Mind
+from agent.recital import Request, Requests, is_nothing
 from agent.reply import BrokenOff, Reply
+from agent.senses import Senses
 from agent.suspicion import Suspicion
 from agent.tasks import end
 from agent.thought import Thought
-from agent.turn_end import TurnEnd
-from agent.turns import ConversationConfig, Floor, Input, KeyDown, KeyUp, MicSound, Turn, Typed
-from agent.voice import Voice
-from agent.words import Words
-from engine.packets import AVPacket
+from agent.turns import ConversationConfig, Input, KeyDown, KeyUp, MicSound, Turn, TurnOver, Typed
+from engine.packets import AVPacket, SegmentFinished
 from engine.session import Session
 from engine.speech import SegmentEvent
 from models.motion.stage import SPEECH_RATE_HZ
-from streaming.contract import Caption, Notice, RoomEvent, StateChange
+from streaming.contract import Caption, Notice, RoomEvent, Script
 
 _log = logging.getLogger(__name__)
 
@@ -47,21 +43,6 @@ OUTBOX_LIMIT: Final = 256
 """A page that does not read its events for a whole long answer loses the oldest."""
 CARRY_LIMIT: Final = 28 * SPEECH_RATE_HZ
 """Samples; Whisper reads 30 s at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Senses:
-    """What a conversation hears, thinks and speaks with; `hearing`, `history` and `fillers` are its own."""
-
-    hearing: Hearing
-    asr: Asr
-    mind: Mind
-    voice: Voice
-    history: History
-    turn_end: TurnEnd
-    words: Words
-    fillers: Fillers
-    apology: str
 
 
 class Conversation:
@@ -85,14 +66,14 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._inbox: Mailbox[Input] = Mailbox(INBOX_LIMIT, lambda item: isinstance(item, MicSound))
         self._outbox: Mailbox[RoomEvent] = Mailbox(OUTBOX_LIMIT)
-        self._floor = Floor.IDLE
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._floor = FloorSign(session, config.idle_after_s, lambda: senses.hearing.begun, self._outbox.put)
         self._turns = 0
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
         self._reply: Reply | None = None
         self._suspicion: Suspicion | None = None
         self._kept = Kept(config.resume_within_s)
+        self._requests = Requests(senses.voice)
         self._carry = np.zeros(0, np.float32)
         self._carry_voiced_s = 0.0
         self._unsubscribe = session.subscribe(self._on_segment)
@@ -129,6 +110,19 @@ class Conversation:
         if text.strip():
             self._inbox.put(Typed(text.strip(), self._loop.time()))
 
+    @property
+    def waiting(self) -> int:
+        """How many scripts are not said to their end; see `Partner`."""
+        return self._requests.waiting
+
+    async def recite(self, script: Script, *, interrupt: bool = False) -> SegmentFinished | None:
+        """Say a script in the avatar's own name; see `Partner`."""
+        if is_nothing(script):
+            return None
+        request = self._requests.new(script, interrupt=interrupt)
+        self._inbox.put(request)
+        return await request.over
+
     def hold(self) -> None:
         """Begin push-to-talk; see `Partner`."""
         self._inbox.put(KeyDown())
@@ -159,10 +153,10 @@ class Conversation:
         await self._interrupt()
         await self._kept.drop()
         await self._forget_suspicion()
+        self._requests.close()
         self._unsubscribe()
         self._unwatch()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
+        self._floor.close()
         self._outbox.close()
         await self._session.aclose()
         self._on_close()
@@ -194,12 +188,21 @@ class Conversation:
                 turn = self._new_turn(item.at_s)
                 self._learn(turn, item.text)
                 self._start(turn)
+            case Request():
+                if item.interrupt and not self._senses.hearing.begun:
+                    self._requests.give_up()
+                    await self._interrupt()
+                    await self._kept.drop()
+                self._requests.add(item)
+                self._recite_next()
+            case TurnOver():
+                self._recite_next()
 
     async def _on_heard(self, event: HearingEvent) -> None:
         match event:
             case Began():
                 await self._interrupt()
-                self._set_floor(Floor.LISTENING)
+                self._floor.set(Floor.LISTENING)
             case MayBeOver():
                 await self._suspect(event.pcm)
             case WentOn():
@@ -251,23 +254,35 @@ class Conversation:
         return Turn(self._turns, TurnClock(self._turns, user_stop_s))
 
     def _start(self, turn: Turn) -> None:
-        self._set_floor(Floor.THINKING)
+        self._floor.set(Floor.THINKING)
         self._turn = turn
         self._turn_task = asyncio.create_task(self._take(turn), name=f"turn {turn.number}")
+
+    def _recite_next(self) -> None:
+        """Say what is asked for next, unless somebody speaks."""
+        busy = self._senses.hearing.begun or (self._turn_task is not None and not self._turn_task.done())
+        request = None if busy else self._requests.take()
+        if request is not None:
+            turn = self._new_turn(self._loop.time())
+            turn.text, turn.request = "", request
+            self._start(turn)
 
     async def _take(self, turn: Turn) -> None:
         """Do everything one turn consists of; leaves the floor to the visitor, whatever happens."""
         try:
             if turn.text is None:
                 await self._understand(turn)
-            if (broken := self._kept.take()) is not None:
+            if turn.request is not None:
+                await self._recite(turn.number, turn.request)
+            elif (broken := self._kept.take()) is not None:
                 await self._go_on(broken)
             elif self._senses.history.unanswered:
                 await self._answer(turn)
         except Exception:
             _log.exception("a turn failed")
             self._outbox.put(Notice("error", "Something went wrong while answering. Please try again."))
-        self._set_floor(Floor.LISTENING)
+        self._floor.set(Floor.LISTENING)
+        self._inbox.put(TurnOver())
 
     async def _understand(self, turn: Turn) -> None:
         """Find out what was said. Only what cut the avatar off and is no words lets an answer be kept."""
@@ -287,10 +302,7 @@ class Conversation:
         await self._kept.drop()
 
     def _means_nothing(self, text: str, voiced_s: float) -> bool:
-        """Tell whether the avatar may go on over this.
-
-        A short "Stop" is not always understood; to one who only thinks nobody says it.
-        """
+        """Tell whether the avatar may go on over this. A short "Stop" is not always understood."""
         if text:
             return self._senses.words.is_backchannel(text)
         return voiced_s < self._config.noise_max_s
@@ -318,6 +330,14 @@ class Conversation:
             thought = Thought(self._senses.mind, self._senses.voice, messages)
         await self._give(turn.number, thought, lambda stage, at_s: self._mark(turn, stage, at_s))
 
+    async def _recite(self, number: int, request: Request) -> None:
+        """Say what was asked for; like an answer, it is captioned, remembered, and can be interrupted."""
+        thought = Thought(request, request.voice, ())
+        try:
+            await self._give(number, thought, lambda stage, at_s: None, settle=request.settle)
+        finally:
+            request.settle(None)
+
     async def _go_on(self, broken: BrokenOff) -> None:
         """Go on with an answer that was cut off by nothing; what is heard of it will be one contribution."""
         self._senses.history.take_back(broken.heard)
@@ -329,6 +349,7 @@ class Conversation:
         thought: Thought,
         mark: Callable[[str, float], None],
         after: BrokenOff | None = None,
+        settle: Callable[[Reply], None] = lambda reply: None,
     ) -> None:
         """Answer aloud, and remember what was heard. Cut off, the answer is kept, in case it can go on."""
         reply = self._reply = Reply(
@@ -341,6 +362,7 @@ class Conversation:
         finally:
             self._reply = None
             reply.silence()
+            settle(reply)
             self._senses.history.add_avatar(reply.heard, interrupted=reply.interrupted)
             self._outbox.put(Caption("avatar", number, reply.heard, final=True))
             if (broken := reply.broken_off()) is not None:
@@ -365,26 +387,11 @@ class Conversation:
 
     def _on_segment(self, event: SegmentEvent) -> None:
         if self._reply is not None and self._reply.on_segment(event):
-            self._set_floor(Floor.SPEAKING)
+            self._floor.set(Floor.SPEAKING)
 
     def _on_made(self, stage: str, segment: int) -> None:
         if self._reply is not None:
             self._reply.on_made(stage)
-
-    def _set_floor(self, floor: Floor) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        if floor is Floor.LISTENING:
-            self._idle_timer = self._loop.call_later(self._config.idle_after_s, self._fall_idle)
-        self._session.attend(floor.presence)
-        if floor is not self._floor:
-            self._floor = floor
-            self._outbox.put(StateChange(floor.value))
-
-    def _fall_idle(self) -> None:
-        if not self._senses.hearing.begun:
-            self._set_floor(Floor.IDLE)
 
     def _mark(self, turn: Turn, stage: str, at_s: float) -> None:
         latency = turn.clock.mark(stage, at_s)

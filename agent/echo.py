@@ -2,61 +2,50 @@
 
 Speech has a fine structure, its harmonics, that a room and a loudspeaker colour and smear but leave
 where it is. The last frames of the microphone's spectrum are compared with what was played, at every
-delay within `REACH`; where they agree, it is echo, and counts as silence. By this the delay becomes
-known, and how much quieter the echo is than what was played. From then on loudness tells as well: what
-is as loud as the echo must be is echo, what is much louder is a talker over it. A path that explains
-nothing any more is soon forgotten.
+delay within `REACH`; where they agree, it is echo, and counts as silence. A voice of like pitch agrees
+too, but less, and at many delays. So the one delay of an echo becomes known, and with it how strong the
+echo must be (`agent.echo_path`): from then on it is taken away, and what is left is asked for speech.
 
 The browser's echo cancellation comes first; this is for what it leaves, and for who has none.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int16
-from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.echo_path import EchoPath, Overlap, subtract
+from agent.spectra import AUDIBLE_DB, HOP, Powers, Side, agreements
 from agent.vad import DetectorState, SpeechDetector, VadConfig
 from engine.packets import MEDIA_RATE_HZ
 from engine.samples import StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
-from models.speech.scorer import WINDOW, SpeechScorer, Window
+from models.speech.scorer import SpeechScorer, Window
 
-HOP: Final = WINDOW // 2
-"""Samples from one frame to the next; a frame is as long as a window of the detector."""
 PATCH: Final = 8
 """Frames of the microphone that are compared: 128 ms."""
 REACH: Final = 44
 """Delays that are tried, in hops: 704 ms, for 600 ms of way and the unevenness of packets."""
-_BINS: Final = slice(4, 116)
-"""125 to 3,600 Hz, where harmonics can be told apart."""
-_SMOOTH: Final = 6
-"""The spectrum is compared with its mean over so many bins to either side."""
-_FLOOR: Final = 1e-4
-"""Power of a bin below which there is nothing but noise; about -63 dB of full scale in all."""
 _LEARN: Final = 0.1
-"""Weight of the newest window in what is remembered of the path."""
+"""Weight of the newest window in what is remembered of the delays."""
 _TAIL: Final = 0.5
 """Part of its power that a room's sound keeps from one frame to the next: T60 = 0.32 s."""
-_AS_LOUD_DB: Final = 2.0
-"""What is hardly louder than the echo must be is echo."""
-_AUDIBLE_DB: Final = 6.0
-"""Level over the floor from which something sounds at all."""
-_MAYBE: Final = 0.1
-"""Probability of speech below which nobody asks whose it is."""
 _BELIEVED: Final = 0.3
-"""A path is known when so much agreement has lasted: an echo comes to 0.5, another voice to 0.25."""
+"""A delay is believed when so much agreement has lasted: an echo comes to 0.5, another voice to 0.25."""
 _ALONE: Final = 0.1
 """So much better than all others is the one delay of an echo. A voice of like pitch agrees at many."""
-_LONE_SHARE: Final = 0.55
-"""Share of the agreement that is enough at such a delay: an echo's first windows do not agree fully yet."""
 _NEAR: Final = 4
 """Delays beside the best that agree because of it, in hops."""
+_LONE_SHARE: Final = 0.55
+"""Share of the agreement that is enough at such a delay: an echo's first windows do not agree fully yet."""
+
+_REST: Final = 0.2
+"""Part of an echo's power that may be left of it, and is nobody."""
 
 StateT = TypeVar("StateT")
-Frames = Float32[np.ndarray, "frames 112"]
+Delays = Float32[np.ndarray, "delays"]
 
 
 class EchoConfig(BaseModel):
@@ -70,48 +59,6 @@ class EchoConfig(BaseModel):
     """From here on it is echo, by whatever way it came. Of echoes 95 % agree more, of other voices 5 %."""
     known_agreement: float = Field(default=0.2, gt=0, lt=1)
     """The same for a way by which echo came lately."""
-    louder_db: float = Field(default=8.0, gt=0)
-    """What is so much louder than the echo can be is somebody else, whatever agrees."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """The last frames of one sound."""
-
-    tail: Float32[np.ndarray, "samples"]
-    """Samples that wait for their frame."""
-    fine: Frames
-    """Each spectrum's fine structure in dB."""
-    level_db: Float32[np.ndarray, "frames"]
-    """Each frame's mean level over the floor."""
-    power: Float32[np.ndarray, "257"]
-    """The last frame's spectrum, with the tail of those before."""
-    count: int = 0
-    """Frames since the beginning."""
-
-    @classmethod
-    def silent(cls, frames: int) -> "Side":
-        """Return silence of so many frames."""
-        fine = np.zeros((frames, _BINS.stop - _BINS.start), np.float32)
-        power = np.zeros(WINDOW // 2 + 1, np.float32)
-        return cls(np.zeros(HOP, np.float32), fine, np.zeros(frames, np.float32), power)
-
-    def after(self, pcm: Float32[np.ndarray, "samples"], tail: float) -> "Side":
-        """Return what is known when more sound has come, of which a room keeps `tail` from frame to frame."""
-        sound = np.concatenate([self.tail, pcm])
-        count = max(0, (len(sound) - WINDOW) // HOP + 1)
-        if not count:
-            return replace(self, tail=sound)
-        power = _spectra(sliding_window_view(sound, WINDOW)[::HOP][:count], self.power, tail)
-        fine, level_db = _fine(power)
-        kept = len(self.fine)
-        return Side(
-            sound[count * HOP :],
-            np.concatenate([self.fine, fine])[-kept:],
-            np.concatenate([self.level_db, level_db])[-kept:],
-            power[-1],
-            self.count + count,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +68,12 @@ class EchoState(Generic[StateT]):
     scorer: StateT
     heard: Side
     played: Side
-    trust: Float32[np.ndarray, "delays"]
+    trust: Delays
     """How well each delay agreed lately."""
     lead: int = 0
     """Frames played before the last comparison less frames heard; `trust` belongs to it."""
-    gain_db: float = 0.0
-    """How much louder the microphone hears what is played than it is."""
-    settled: bool = False
-    """Whether `gain_db` is known."""
+    path: EchoPath = field(default_factory=EchoPath)
+    overlap: Overlap = field(default_factory=Overlap)
     explained: int = 0
     """Windows of speech that were taken for echo."""
 
@@ -156,43 +101,43 @@ class EchoScorer(Generic[StateT]):
 
     def score(self, window: Window, state: EchoState[StateT]) -> tuple[float, EchoState[StateT]]:
         """Return the probability that somebody else speaks."""
-        probability, scorer = self._scorer.score(window, state.scorer)
-        state = replace(state, scorer=scorer, heard=state.heard.after(window, 0.0))
-        if probability < _MAYBE or state.played.level_db.max() < _AUDIBLE_DB:
-            return probability, state
-        is_echo, state = self._judge(state)
-        return 0.0 if is_echo else probability, state
+        state = replace(state, heard=state.heard.after(window, 0.0))
+        is_echo = False
+        if state.played.level_db.max() >= AUDIBLE_DB:
+            is_echo, state = self._compare(state)
+        settled = state.path.settled
+        left, overlap = subtract(window, _echo(state), state.overlap)
+        probability, scorer = self._scorer.score(left if settled else window, state.scorer)
+        explained = state.explained + is_echo
+        state = replace(state, scorer=scorer, overlap=overlap, explained=explained)
+        only_echo = is_echo and (not settled or np.sum(left**2) < _REST * np.sum(window**2))
+        return 0.0 if only_echo else probability, state
 
-    def _judge(self, state: EchoState[StateT]) -> tuple[bool, EchoState[StateT]]:
-        """Return whether what was heard last is echo, and what is learnt of its path."""
-        agreement = agreements(state.heard, state.played)
+    def _compare(self, state: EchoState[StateT]) -> tuple[bool, EchoState[StateT]]:
+        """Return whether what was heard last is echo, and what is learnt of its way."""
         lead = state.played.count - state.heard.count
         trust = _moved(state.trust, lead - state.lead)
-        known = _known(trust)
-        needed = self._config.agreement * (_LONE_SHARE if _lead(agreement) > _ALONE else 1.0)
-        is_echo, gain_db = agreement.max() > needed, state.gain_db
-        if known.any():
-            is_echo = is_echo or agreement[_widened(known)].max() > self._config.known_agreement
-            played_db, heard_db = self._levels(state, int(np.argmax(trust)))
-            if state.settled:
-                louder_db = heard_db - max(played_db + gain_db, _AUDIBLE_DB)
-                is_echo = (is_echo or louder_db < _AS_LOUD_DB) and louder_db < self._config.louder_db
-            if is_echo and played_db > 2 * _AUDIBLE_DB:
-                part = _LEARN if state.settled else 1.0
-                gain_db, state = (
-                    gain_db + part * (heard_db - played_db - gain_db),
-                    replace(state, settled=True),
-                )
-        trust = (1 - _LEARN) * trust + np.float32(_LEARN) * agreement
-        explained = state.explained + bool(is_echo)
-        return bool(is_echo), replace(state, trust=trust, lead=lead, gain_db=gain_db, explained=explained)
+        state = replace(state, trust=trust, lead=lead)
+        audible = state.heard.level_db[-2:].max() >= AUDIBLE_DB
+        agreement = agreements(state.heard, state.played)
+        is_echo = self._agrees(agreement, trust)
+        path, covered = state.path, False
+        if _known(trust).any():
+            came, (most, least) = state.heard.power[-2:], _played(state)
+            covered = path.covers(came, most)
+            path = path.learn(came, most, least, is_echo=is_echo)
+        if path.lost:
+            path, trust = EchoPath(), np.zeros_like(trust)
+        elif audible and (is_echo or not path.settled):
+            trust = (1 - _LEARN) * trust + np.float32(_LEARN) * agreement
+        return is_echo or covered, replace(state, trust=trust, path=path)
 
-    def _levels(self, state: EchoState[StateT], delay: int) -> tuple[float, float]:
-        """Return the level of what was played a delay ago, the loudest near there, and of what is heard."""
-        last = len(state.played.level_db) - delay
-        near = state.played.level_db[max(0, last - 3) : last + 1]
-        pairs = (near[1:] + near[:-1]) / 2
-        return float(pairs.max()), float(state.heard.level_db[-2:].mean())
+    def _agrees(self, agreement: Delays, trust: Delays) -> bool:
+        needed = self._config.agreement * (_LONE_SHARE if _lead(agreement) > _ALONE else 1.0)
+        known = _known(trust)
+        if known.any() and agreement[_widened(known)].max() > self._config.known_agreement:
+            return True
+        return bool(agreement.max() > needed)
 
 
 class OwnVoice:
@@ -213,7 +158,7 @@ class OwnVoice:
         return replace(vad, scorer=self._echo.play(self._resampler.push(to_float(pcm)), vad.scorer))
 
     def explained(self, vad: DetectorState[Any]) -> int:
-        """Return how many windows of speech were taken for echo."""
+        """Return how many windows were taken for echo."""
         return int(vad.scorer.explained) if self._echo is not None else 0
 
 
@@ -227,22 +172,32 @@ def guarded(
     return SpeechDetector(echo, vad), echo
 
 
-def agreements(heard: Side, played: Side) -> Float32[np.ndarray, "delays"]:
-    """Return for each delay, in hops, how well what is heard agrees with what was played: -1..1."""
-    loud = np.clip((heard.level_db - _AUDIBLE_DB) / 20.0, 0.0, 1.0)[:, None]
-    mine = heard.fine * loud
-    theirs = sliding_window_view(played.fine, PATCH, axis=0)[::-1]  # delays, bins, frames
-    common = np.einsum("fb,dbf->d", mine, theirs)
-    power = np.einsum("fb,dbf->d", loud * np.ones_like(mine), theirs**2)
-    return np.asarray(common / np.sqrt(power * (mine * heard.fine).sum() + 1e-6), np.float32)
+def delay_ms(state: EchoState[Any]) -> float:
+    """Return the delay that agreed best lately, in milliseconds."""
+    return float(np.argmax(state.trust)) * 1000 * HOP / SPEECH_RATE_HZ
 
 
-def _known(trust: Float32[np.ndarray, "delays"]) -> Any:
+def _played(state: EchoState[Any]) -> tuple[Powers, Powers]:
+    """Return what was played when the echo in the two last frames left: the most and the least near there."""
+    frames, delay = state.played.power, int(np.argmax(state.trust))
+    ends = (len(frames) - delay - 1, len(frames) - delay)
+    near = [frames[max(0, end - 2) : end + 1] for end in ends]
+    return np.stack([part.max(axis=0) for part in near]), np.stack([part.min(axis=0) for part in near])
+
+
+def _echo(state: EchoState[Any]) -> Powers:
+    """Return how strong the echo in the two last frames must be; 0 while the way is not known."""
+    if not state.path.settled:
+        return np.zeros_like(state.heard.power[-2:])
+    return state.path.echo(_played(state)[0])
+
+
+def _known(trust: Delays) -> Any:
     """Return which delays are believed; none where others, far from the best, are about as good."""
     return (trust > _BELIEVED) & (_lead(trust) > _ALONE)
 
 
-def _lead(values: Float32[np.ndarray, "delays"]) -> float:
+def _lead(values: Delays) -> float:
     """Return by how much the best delay is better than all that are not near it."""
     best = int(np.argmax(values))
     others = np.delete(values, slice(max(0, best - _NEAR), best + _NEAR + 1))
@@ -255,35 +210,9 @@ def _widened(known: Any) -> Any:
     return wide[:-2] | wide[1:-1] | wide[2:]
 
 
-def _moved(trust: Float32[np.ndarray, "delays"], by: int) -> Float32[np.ndarray, "delays"]:
+def _moved(trust: Delays, by: int) -> Delays:
     """Return how well the delays agreed, when the played side has come so many frames further."""
     if abs(by) >= len(trust):
         return np.zeros_like(trust)
     gone = np.zeros(abs(by), np.float32)
     return np.concatenate([gone, trust[:-by]]) if by > 0 else np.concatenate([trust[-by:], gone])
-
-
-def _spectra(
-    frames: Float32[np.ndarray, "frames 512"], before: Float32[np.ndarray, "257"], tail: float
-) -> Float32[np.ndarray, "frames 257"]:
-    """Return the power of each frame's spectrum, with the tail of those before it."""
-    power = (np.abs(np.fft.rfft(frames * np.hanning(WINDOW))) ** 2).astype(np.float32)
-    if tail:
-        for index in range(len(power)):
-            power[index] += np.float32(tail) * (power[index - 1] if index else before)
-    return power
-
-
-def _fine(power: Float32[np.ndarray, "frames 257"]) -> tuple[Frames, Float32[np.ndarray, "frames"]]:
-    """Return the fine structure of each spectrum, and its level over the floor; both in dB."""
-    level = 10.0 * np.log10((power + _FLOOR) / _FLOOR)
-    total = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1)
-    bins = np.arange(_BINS.start, _BINS.stop)
-    first, last = np.maximum(bins - _SMOOTH, 0), bins + _SMOOTH + 1
-    mean = (total[:, last] - total[:, first]) / (last - first)
-    return (level[:, _BINS] - mean).astype(np.float32), level[:, _BINS].mean(axis=1).astype(np.float32)
-
-
-def delay_ms(state: EchoState[Any]) -> float:
-    """Return the delay that agreed best lately, in milliseconds."""
-    return float(np.argmax(state.trust)) * 1000 * HOP / SPEECH_RATE_HZ

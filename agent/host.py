@@ -7,7 +7,7 @@ from typing import Self
 
 from agent.assembly import Assembly
 from agent.config import Config
-from agent.conversation import Conversation, Senses
+from agent.conversation import Conversation
 from agent.echo import guarded
 from agent.faces import FaceModels, Faces
 from agent.faculties import Faculties, load_faculties, warm_up
@@ -22,6 +22,7 @@ from agent.picture import PictureOf
 from agent.pictures import Portraits
 from agent.realtime.conversation import Mindset
 from agent.realtime.ears import Ears
+from agent.senses import Senses
 from agent.turn_end import turn_end
 from agent.words import Words
 from engine.portrayal import Portrayal, VoiceSource

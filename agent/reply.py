@@ -14,7 +14,7 @@ from agent.tags import Sentence
 from agent.tasks import end
 from agent.thought import Thought
 from agent.voice import VoiceError
-from engine.packets import SegmentStarted
+from engine.packets import SegmentFinished, SegmentStarted
 from engine.session import Session
 from engine.speech import SegmentEvent
 from streaming.contract import Caption, Notice, RoomEvent
@@ -81,7 +81,9 @@ class Reply:
         self._speech = Speech(session, thought.voice, ahead_s, self._caption)
         self._filler: Speech | None = None
         self._ahead_s = ahead_s
-        self._complete = self._failed = False
+        self._complete = False
+        self.failed: VoiceError | None = None
+        """Why the voice could not go on."""
         self.thought = thought
         """Where the answer comes from."""
 
@@ -95,9 +97,14 @@ class Reply:
         """True unless the whole answer was heard."""
         return not self._complete
 
+    @property
+    def ended(self) -> SegmentFinished | None:
+        """How its sound ended; None while it goes on, and when it had none."""
+        return self._speech.finished
+
     def broken_off(self) -> BrokenOff | None:
         """Return how it could go on; None when it was heard to its end, or failed, or as good as ended."""
-        if self._complete or self._failed:
+        if self._complete or self.failed is not None:
             return None
         unheard = self._speech.unheard()
         more = unheard.sentence is not None or not self.thought.over
@@ -133,12 +140,12 @@ class Reply:
             await self._speech.go_on(self._begun)
             await self._speak()
         except VoiceError as error:
-            self._failed = True
+            self.failed = error
             _log.warning("the voice failed: %s", error)
             self._tell(Notice("error", f"My voice failed: {error}"))
         await self._speech.over()
         finished = self._speech.finished
-        self._complete = not self._failed and (finished is None or not finished.interrupted)
+        self._complete = self.failed is None and (finished is None or not finished.interrupted)
 
     async def _bridge(self) -> None:
         """Say a filler when the mind is slow; it ends with the word at which the answer can be heard.

@@ -1,29 +1,14 @@
-"""Words of turn-taking: who has the floor, what arrives, and what one turn consists of."""
+"""Words of turn-taking: what arrives, and what one turn consists of."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from jaxtyping import Float32, Int16
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.latency import TurnClock
+from agent.recital import Request
 from agent.suspicion import Suspicion
-from models.motion.stage import Presence
-
-
-class Floor(StrEnum):
-    """State of a conversation; the values are what the page is told."""
-
-    IDLE = "idle"
-    LISTENING = "listening"
-    THINKING = "thinking"
-    SPEAKING = "speaking"
-
-    @property
-    def presence(self) -> Presence:
-        """What the person does meanwhile, as long as no sound comes."""
-        return Presence.THINKING if self is Floor.SPEAKING else Presence(self.value)
 
 
 class ConversationConfig(BaseModel):
@@ -70,7 +55,12 @@ class KeyUp:
     """Push-to-talk ends."""
 
 
-Input = MicSound | Typed | KeyDown | KeyUp
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """A turn has come to its end."""
+
+
+Input = MicSound | Typed | KeyDown | KeyUp | TurnOver | Request
 
 
 @dataclass(slots=True)
@@ -87,3 +77,5 @@ class Turn:
     """How much of that sounded like speech."""
     suspicion: Suspicion | None = None
     """What was begun in the pause that ended it."""
+    request: Request | None = None
+    """What the avatar was asked to say, where nobody asked anything."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int16
 
-from engine.packets import AVPacket
+from engine.packets import AVPacket, SegmentFinished
 from engine.portrayal import Portrayal, VoiceSource
 from engine.session import Session
 from models.motion.cue import Cue
@@ -213,16 +213,12 @@ class Attendant(Listener, Protocol):
         ...
 
 
-class Partner(Attendant, Protocol):
-    """The avatar's side of one visit."""
-
-    def packets(self) -> AsyncIterator[AVPacket]:
-        """Yield pictures and sound for ever, paced in real time."""
-        ...
-
-
 class VoiceFailedError(RuntimeError):
     """The text cannot be spoken; the message says why."""
+
+
+class BusyError(RuntimeError):
+    """Nothing can be asked for now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +237,41 @@ class SpeechPiece:
     def duration_s(self) -> float:
         """Seconds of speech."""
         return len(self.pcm) / self.sample_rate_hz
+
+
+Script = str | SpeechPiece
+"""What an avatar is asked to say: a text, which may hold gestures, or a recording."""
+
+
+class Partner(Attendant, Protocol):
+    """The avatar's side of one visit."""
+
+    @property
+    def waiting(self) -> int:
+        """How many scripts are not said to their end."""
+        ...
+
+    async def recite(self, script: Script, *, interrupt: bool = False) -> SegmentFinished | None:
+        """Say a script in the avatar's own name, when nobody speaks and nothing waits to be answered.
+
+        The visitor interrupts it like any answer.
+
+        Args:
+            script: what to say.
+            interrupt: first fall silent, and give up what waits; who speaks is still heard to the end.
+
+        Returns:
+            How it ended; None when nothing of it was heard.
+
+        Raises:
+            BusyError: too many wait.
+            VoiceFailedError: the text cannot be spoken.
+        """
+        ...
+
+    def packets(self) -> AsyncIterator[AVPacket]:
+        """Yield pictures and sound for ever, paced in real time."""
+        ...
 
 
 class Performer(Protocol):

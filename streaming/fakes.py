@@ -9,7 +9,7 @@ import math
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +28,16 @@ from models.picture import Tier
 from streaming.contract import (
     AvatarCard,
     AvatarRejectedError,
+    BusyError,
     Caption,
     Latency,
     Movement,
     Progress,
     RoomEvent,
     RoomFullError,
+    Script,
     StateChange,
+    VoiceFailedError,
 )
 from streaming.fake_company import FakeCompany
 from streaming.fake_face import DrawnFace, FakeFace
@@ -46,6 +49,7 @@ SECONDS_PER_WORD: Final = 0.3
 THINKING_FRAMES: Final = 6
 LOUD_RMS: Final = 300.0
 SILENCE_ENDS_TURN_S: Final = 0.6
+REQUESTS_MAX: Final = 16
 EVENTS_MAX: Final = 256
 """Events kept for a room that does not read; the oldest goes."""
 
@@ -59,6 +63,8 @@ class _Speech:
     frames: int
     wait_frames: int
     done_frames: int = 0
+    over: "asyncio.Future[SegmentFinished | None] | None" = None
+    """Told how it ended, where somebody asked for it."""
 
 
 @dataclass(slots=True)
@@ -90,6 +96,7 @@ class FakePartner:
         self._events: deque[RoomEvent] = deque()
         self._events_ready = asyncio.Event()
         self._speech: _Speech | None = None
+        self._requests: deque[_Speech] = deque()
         self._hearing = _Hearing()
         self._counts = _Counts()
         self._closed = asyncio.Event()
@@ -137,6 +144,30 @@ class FakePartner:
         """Repeat the text after a moment of thought."""
         self._take_turn(text, f"You said: {text}")
 
+    @property
+    def waiting(self) -> int:
+        """How many scripts are not said to their end."""
+        begun = self._speech is not None and self._speech.over is not None
+        return len(self._requests) + begun
+
+    async def recite(self, script: Script, *, interrupt: bool = False) -> SegmentFinished | None:
+        """Hum it after what is said. Raises `BusyError`; `VoiceFailedError` at the word `unspeakable`."""
+        words = script.split() if isinstance(script, str) else ["(recording)"]
+        if "unspeakable" in words:
+            raise VoiceFailedError("this voice cannot say that")
+        if len(self._requests) == REQUESTS_MAX:
+            raise BusyError(f"{REQUESTS_MAX} utterances wait already")
+        seconds = SECONDS_PER_WORD * len(words) if isinstance(script, str) else script.duration_s
+        if not seconds:
+            return None
+        if interrupt:
+            self._give_up()
+            self._interrupt()
+        over: asyncio.Future[SegmentFinished | None] = asyncio.get_running_loop().create_future()
+        self._requests.append(_Speech(0, words, max(1, round(seconds * FPS)), 1, over=over))
+        self._hum_next()
+        return await over
+
     def hold(self) -> None:
         """Listen until `release`."""
         self._hearing = _Hearing(held=True)
@@ -162,6 +193,8 @@ class FakePartner:
 
     async def aclose(self) -> None:
         """End packets and events."""
+        self._give_up()
+        self._interrupt()
         self._closed.set()
         self._events_ready.set()
 
@@ -180,7 +213,27 @@ class FakePartner:
         speech, self._speech = self._speech, None
         if speech is not None:
             played_s = speech.done_frames / FPS
-            self._counts.finished.append(SegmentFinished(speech.segment, played_s, interrupted=True))
+            self._finish(speech, SegmentFinished(speech.segment, played_s, interrupted=True))
+
+    def _give_up(self) -> None:
+        while self._requests:
+            self._tell_over(self._requests.popleft(), None)
+
+    def _hum_next(self) -> None:
+        """Begin what was asked for, unless somebody speaks."""
+        if self._requests and self._speech is None and not self._hearing.voiced_s and not self._hearing.held:
+            self._counts.turns += 1
+            self._counts.segments += 1
+            self._speech = replace(self._requests.popleft(), segment=self._counts.segments)
+
+    def _finish(self, speech: _Speech, end: SegmentFinished) -> None:
+        self._counts.finished.append(end)
+        self._tell_over(speech, end)
+
+    @staticmethod
+    def _tell_over(speech: _Speech, end: SegmentFinished | None) -> None:
+        if speech.over is not None and not speech.over.done():
+            speech.over.set_result(end)
 
     def _make_packet(self, index: int) -> AVPacket:
         mouth, pcm = 0.0, np.zeros(MEDIA_SAMPLES_PER_FRAME, np.int16)
@@ -210,10 +263,9 @@ class FakePartner:
             self._emit(Caption("avatar", speech.segment, " ".join(speech.words[:said]), final=over))
         if over:
             self._speech = None
-            self._counts.finished.append(
-                SegmentFinished(speech.segment, speech.frames / FPS, interrupted=False)
-            )
+            self._finish(speech, SegmentFinished(speech.segment, speech.frames / FPS, interrupted=False))
             self._say_state("idle")
+            self._hum_next()
 
     def _begin(self, speech: _Speech) -> None:
         waited_ms = 1000.0 * THINKING_FRAMES / FPS

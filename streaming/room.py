@@ -41,7 +41,7 @@ class Room:
         self._visits = Visits(host, self._gatherings, self.calls, config, self._times, self._ended)
         self._viewers = Participants(Viewer, self.shows, config, self._ended)
         self._publishers = Participants(Publisher, self.shows, config, self._ended)
-        self._speak = SpeakApi(self.shows, config)
+        self._speak = SpeakApi(self.shows, self._visits, config)
         self._avatars = AvatarSocket(host, self._ended)
         self._recordings = Recordings(Path(config.recordings or home() / "recordings"), self.shows)
         self._push = Push(config.push, self.shows, config)

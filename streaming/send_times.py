@@ -24,6 +24,8 @@ class SendTimes:
         self._handed_s = 0.0
         self._wait_ms: float | None = None
         self._latency: Latency | None = None
+        self._sent_ms: dict[int, float] = {}
+        """Of the last turn whose first sound has left."""
 
     def handed(self, segment: int, pts: int) -> None:
         """Note that a packet goes to the track: its utterance (0 for none), and its sound's first sample."""
@@ -40,6 +42,10 @@ class SendTimes:
 
     def note(self, latency: Latency) -> None:
         """Take a latency on its way to the page."""
+        if latency.turn in self._sent_ms:
+            # A stage that comes late, such as a picture, must not make what is known be forgotten.
+            self._tell(self._completed(latency))
+            return
         self._latency = latency if "audible" in latency.stages_ms else None
         self._complete()
 
@@ -48,5 +54,8 @@ class SendTimes:
         if latency is None or wait_ms is None:
             return
         self._latency = self._wait_ms = None
-        sent_ms = round(latency.stages_ms["audible"] + wait_ms, 1)
-        self._tell(replace(latency, stages_ms={**latency.stages_ms, STAGE: sent_ms}))
+        self._sent_ms = {latency.turn: round(latency.stages_ms["audible"] + wait_ms, 1)}
+        self._tell(self._completed(latency))
+
+    def _completed(self, latency: Latency) -> Latency:
+        return replace(latency, stages_ms={**latency.stages_ms, STAGE: self._sent_ms[latency.turn]})

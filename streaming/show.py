@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.packets import AVPacket, SegmentFinished
 from engine.session import Session, SessionClosedError
-from streaming.contract import Performer, SpeechPiece
+from streaming.contract import BusyError, Performer, Script, SpeechPiece
 from streaming.delivery import deliver
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ SPEECHES_WAITING: Final = 16
 Watcher = Callable[[AVPacket], None]
 
 
-class ShowBusyError(RuntimeError):
+class ShowBusyError(BusyError):
     """Somebody else drives the voice, or too many utterances wait; the message says which."""
 
 
@@ -100,6 +100,11 @@ class Show:
 
         return give_back
 
+    async def recite(self, script: Script, *, interrupt: bool = False) -> SegmentFinished | None:
+        """Say a script; see `speak`. Raises `ShowBusyError`, `VoiceFailedError`."""
+        pieces = self.voice(script) if isinstance(script, str) else _one(script)
+        return await self.speak(pieces, interrupt=interrupt)
+
     async def speak(
         self, pieces: AsyncGenerator[SpeechPiece, None], *, interrupt: bool = False
     ) -> SegmentFinished | None:
@@ -151,3 +156,7 @@ class Show:
             except Exception:
                 logger.exception("a watcher of %s failed", self.name)
                 self._watchers.remove(watcher)
+
+
+async def _one(piece: SpeechPiece) -> AsyncGenerator[SpeechPiece, None]:
+    yield piece

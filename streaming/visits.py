@@ -6,7 +6,7 @@ import secrets
 
 from streaming.calls.calls import Calls
 from streaming.config import RoomConfig
-from streaming.contract import Attendant, Host
+from streaming.contract import Attendant, Host, Partner
 from streaming.gathering import Gathering, Gatherings
 from streaming.media import Media, OwnMedia
 from streaming.metrics import EndedCounts
@@ -35,6 +35,7 @@ class Visits:
         self._times = times
         self._ended = ended
         self._running: dict[str, tuple[Visit, asyncio.Task[None]]] = {}
+        self._partners: dict[str, Partner] = {}
         self.opened = 0
         """Visits answered since the room opened."""
 
@@ -54,7 +55,13 @@ class Visits:
             OfferError: the offer cannot be answered.
         """
         partner = await self._host.welcome(avatar)
-        return await self._begin(partner, OwnMedia(partner, self._config.video_bitrate), offer_sdp)
+        key, answer = await self._begin(partner, OwnMedia(partner, self._config.video_bitrate), offer_sdp)
+        self._partners[key] = partner
+        return key, answer
+
+    def partner(self, key: str) -> Partner | None:
+        """Return whom a visitor talks to alone, by the visit's key."""
+        return self._partners.get(key)
 
     async def open_among(
         self, gathering: str, avatar: str, guest: str, offer_sdp: str
@@ -118,4 +125,5 @@ class Visits:
         finally:
             self._ended.add(visit.counts())
             del self._running[visit.key]
+            self._partners.pop(visit.key, None)
             logger.info("visit over; %d left", len(self))

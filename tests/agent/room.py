@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agent.asr import ScriptedAsr
-from agent.conversation import Conversation, Senses
+from agent.conversation import Conversation
 from agent.echo import EchoConfig, EchoScorer
 from agent.fillers import Fillers, FillersConfig
 from agent.hearing import Hearing, HearingConfig
 from agent.history import History
 from agent.mind import Message, ScriptedMind
+from agent.senses import Senses
 from agent.turn_end import SilentTurnEnd
 from agent.turns import ConversationConfig
 from agent.vad import SpeechDetector, VadConfig

@@ -1,6 +1,7 @@
 """Sounds for the ear, all at 16 kHz in -1..1: what a room makes of a voice, and what nobody says."""
 
 import numpy as np
+import onnxruntime
 import soxr
 
 from agent.piper_voice import PiperConfig, PiperVoice
@@ -9,7 +10,11 @@ RATE = 16_000
 
 
 async def spoken(*texts, pitch=1.0):
-    """Say texts with the real voice, without silence around; another pitch is another talker, and faster."""
+    """Say texts with the real voice, without silence around; another pitch is another talker, and faster.
+
+    The same sound each time: the voice draws its noise anew otherwise.
+    """
+    onnxruntime.set_seed(1)
     voice = PiperVoice(PiperConfig(threads=1))
     try:
         pieces = [piece for text in texts async for piece in _pieces(voice, text)]

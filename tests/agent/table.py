@@ -10,13 +10,14 @@ import numpy as np
 from agent.asr import ScriptedAsr
 from agent.assembly import Assembly
 from agent.assembly_config import AssemblyConfig
-from agent.conversation import Conversation, Senses
+from agent.conversation import Conversation
 from agent.echo import EchoConfig
 from agent.echo import guarded as guards
 from agent.hearing import Hearing, HearingConfig
 from agent.mind import Message, ScriptedMind
 from agent.minutes import Minutes
 from agent.performer import VoicedPerformer
+from agent.senses import Senses
 from agent.turns import ConversationConfig
 from agent.vad import VadConfig
 from agent.voice import ToneVoice

@@ -98,7 +98,7 @@ def test_a_voice_like_its_own_is_no_echo(silero, answer, pitch, at_s):
     starts, state = listen(EchoScorer(silero, EchoConfig()), heard, answer)
     assert len(starts) == 1, "heard as one"
     assert 0 < starts[0] - at <= 0.2 * RATE
-    assert not state.scorer.settled, "no way was found, for there is none"
+    assert not state.scorer.path.settled, "no way was found, for there is none"
 
 
 def test_while_the_avatar_is_silent_nothing_is_held_back(silero, visitor):
@@ -112,11 +112,34 @@ NOISES = {"keys": sounds.keyboard(), "music": sounds.music(), "cough": sounds.co
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_noises_neither_interrupt_nor_start_a_turn(silero, answer, noise):
-    """Over a loud echo each of them may still interrupt: then the avatar goes on (`test_going_on`)."""
     noise = NOISES[noise]
     played = np.pad(answer, (0, len(noise)))[: len(noise)]
     for said in (played, np.zeros_like(played)):
         assert listen(EchoScorer(silero, EchoConfig()), noise, said)[0] == []
+
+
+@pytest.mark.parametrize("way", [(60, -6), (200, -6), (400, -20)])
+@pytest.mark.parametrize("noise", NOISES)
+def test_noises_over_a_loud_echo_do_not_interrupt(silero, answer, noise, way):
+    """What is left without the echo is the noise alone; heard with it, it would be somebody's speech."""
+    noise, (way_ms, db), at = NOISES[noise], way, round(2.1 * RATE)
+    heard = sounds.echo(answer, delay_ms=way_ms, db=db)
+    length = min(len(noise), len(heard) - at)
+    heard[at : at + length] += noise[:length]
+    starts, state = listen(EchoScorer(silero, EchoConfig()), heard, answer)
+    assert starts == []
+    assert state.scorer.path.settled
+
+
+@pytest.mark.parametrize(("way_ms", "db"), [(60, -6), (200, -6)])
+def test_a_soft_talker_is_heard_through_a_loud_echo(silero, answer, visitor, way_ms, db):
+    heard = sounds.echo(answer, delay_ms=way_ms, db=db)
+    at = round(3.2 * RATE)
+    length = min(len(visitor), len(heard) - at)
+    heard[at : at + length] += 0.35 * visitor[:length]
+    starts, _ = listen(EchoScorer(silero, EchoConfig()), heard, answer)
+    assert starts
+    assert 0 < starts[0] - at <= 0.4 * RATE
 
 
 @pytest.mark.parametrize("sizes", [(1, 333, 1001), (97,), (640,)])
@@ -140,6 +163,8 @@ def test_chunked_equals_whole(answer, sizes):
     (events, state), (whole, final) = hear(sizes), hear((len(heard),))
     assert events == whole
     np.testing.assert_allclose(state.trust, final.trust, atol=1e-4)
+    np.testing.assert_allclose(state.path.heard, final.path.heard, rtol=1e-3)
+    assert state.path.frames == final.path.frames > 10
     np.testing.assert_allclose(state.played.fine, final.played.fine, atol=1e-2)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.packets import MEDIA_SAMPLES_PER_FRAME
-from streaming.contract import Caption, Host, Partner
+from streaming.contract import Caption, Host, Partner, SpeechPiece
 from streaming.delivery import deliver
 
 PATIENCE_S = 30.0
@@ -22,6 +22,7 @@ async def check_host(host: Host) -> None:
     partner = await host.welcome(cards[0].name)
     await check_packets(partner)
     await check_typed_turn(partner)
+    await check_recital(partner)
     await check_leaving(partner)
     await check_performer(host)
     await host.aclose()
@@ -51,6 +52,25 @@ async def check_typed_turn(partner: Partner) -> None:
         await asyncio.wait([pump])
     assert [c.text for c in spoken if c.who == "visitor"][-1] == "hello"
     assert all(np.isfinite(value) for value in partner.stats().values())
+
+
+async def check_recital(partner: Partner) -> None:
+    """A partner says what it is asked to, a text and a recording, one after the other."""
+    tone = SpeechPiece((8000 * np.sin(np.arange(12_000) / 20)).astype(np.int16), 24_000)
+    pump = asyncio.create_task(_consume(partner))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            text, sound = await asyncio.gather(partner.recite("good morning"), partner.recite(tone))
+            assert await partner.recite(" ") is None
+    finally:
+        pump.cancel()
+        await asyncio.wait([pump])
+    assert text is not None
+    assert sound is not None
+    assert not text.interrupted
+    assert text.segment < sound.segment
+    assert sound.played_s == pytest.approx(0.5, abs=0.04)
+    assert partner.waiting == 0
 
 
 async def check_performer(host: Host) -> None:

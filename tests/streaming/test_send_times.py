@@ -39,3 +39,12 @@ def test_each_answer_is_told_once_and_half_known_turns_never():
     clock.now_s += 0.05
     clock.times.sent(5200)
     assert clock.told[1] == Latency(2, {"audible": 600.0, "webrtc_first": 650.0})
+
+
+def test_a_stage_that_comes_later_forgets_nothing():
+    clock = Clock()
+    clock.times.handed(1, 0)
+    clock.times.sent(0)
+    clock.times.note(Latency(1, {"audible": 500.0}))
+    clock.times.note(Latency(1, {"audible": 500.0, "video_first": 580.0}))
+    assert clock.told[-1].stages_ms == {"audible": 500.0, "video_first": 580.0, "webrtc_first": 500.0}

@@ -11,7 +11,7 @@ from streaming.config import RoomConfig
 from streaming.fakes import FakeHost
 from streaming.show import SPEECHES_WAITING
 from tests.streaming.players import loudness, pitch_hz, playing, publishing, write_speech
-from tests.streaming.rooms import open_room, until
+from tests.streaming.rooms import open_room, until, visiting
 
 WORD_S = 0.3
 
@@ -86,6 +86,9 @@ async def test_a_sound_file_is_spoken(kind):
     ("body", "status", "words"),
     [
         ({"show": "stage"}, 400, "text"),
+        ({"text": "hi"}, 400, "either a show or a visit"),
+        ({"show": "stage", "visit": "x", "text": "hi"}, 400, "either a show or a visit"),
+        ({"visit": "unknown", "text": "hi"}, 404, "no such visit"),
         ({"show": "stage", "text": ""}, 400, "text"),
         ({"show": "stage", "text": "hi", "loud": True}, 400, "loud"),
         ({"show": "stage", "text": "hi", "until": "later"}, 400, "until"),
@@ -119,6 +122,39 @@ async def test_bytes_that_are_no_sound_are_refused(data):
             "/v1/speak?show=stage", content=data, headers={"Content-Type": "audio/wav"}
         )
     assert answer.status_code == 422
+
+
+async def test_a_visit_is_spoken_to_by_its_key():
+    async with open_room(FakeHost(size=64)) as room, visiting(room) as visitor:
+        await visitor.take("video", 1)
+        body = {"visit": visitor.visit, "text": "one two", "until": "done"}
+        done = await room.http.post("/v1/speak", json=body)
+        queued = await room.http.post("/v1/speak", json=body | {"until": "queued"})
+        await until(lambda: visitor.said("avatar") == ["one two"] * 2)
+        file = io.BytesIO()
+        soundfile.write(file, 0.4 * np.sin(np.arange(8000) / 5), 16_000, format="WAV")
+        sound = await room.http.post(
+            "/v1/speak",
+            params={"visit": visitor.visit, "until": "done"},
+            content=file.getvalue(),
+            headers={"Content-Type": "audio/wav"},
+        )
+    assert done.status_code == 200
+    assert done.json() == {
+        "visit": visitor.visit,
+        "state": "done",
+        "played_s": 2 * WORD_S,
+        "interrupted": False,
+    }
+    assert (queued.status_code, queued.json()["waiting"]) == (202, 1)
+    assert sound.json()["played_s"] == pytest.approx(0.5, abs=0.04)
+
+
+async def test_a_visit_that_is_over_is_not_spoken_to():
+    async with open_room(FakeHost(size=64)) as room, visiting(room) as visitor:
+        await room.http.delete(f"/api/visits/{visitor.visit}")
+        answer = await room.http.post("/v1/speak", json={"visit": visitor.visit, "text": "hi"})
+    assert answer.status_code == 404
 
 
 async def test_a_publisher_keeps_the_floor(tmp_path):
