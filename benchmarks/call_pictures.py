@@ -38,12 +38,14 @@ TARGETS_BPS: Final = (1000, 2000, 4000, 8000)
 """The finest quality needs less than the last."""
 PLAYOUT_TICKS: Final = 7
 PASSES: Final = 5
-"""A clip is too short for rate control to find its target: it is sent forth and back, and the last is measured."""
+"""A clip is too short for rate control to settle: it is sent forth and back, and the last pass counts."""
 CODED: Final = {
-    "H.264": ((51, 2), (45, 2), (39, 2), (51, 1), (45, 1), (39, 1)),
-    "VP8": ((63, 2), (50, 2), (63, 1), (50, 1)),
+    "H.264, half size": ("H.264", (51, 45, 39), 2),
+    "H.264": ("H.264", (51, 45, 39), 1),
+    "VP8, half size": ("VP8", (63, 50), 2),
+    "VP8": ("VP8", (63, 50), 1),
 }
-"""Quantiser, from the coarsest each codec has, and by how much the sides are made smaller."""
+"""Codec, quantisers from the coarsest it has, and by how much the sides are made smaller."""
 DRAWN: Final = ("warp", "learned")
 """What draws the person; the second is measured against the first."""
 
@@ -122,8 +124,8 @@ def _measure(sitter: Sitter, systems: list[System], tools: Instruments) -> Point
         found[_moved_by(system.name)] = [
             {"kbps": kbps, **_likeness(sitter, _drawn(stage, rows), tools)} for kbps, rows in sent
         ]
-    for name, ways in CODED.items():
-        found[name] = [_coded(sitter, name, *way, tools) for way in ways]
+    for way, (codec, quantisers, smaller) in CODED.items():
+        found[way] = [_coded(sitter, codec, quantiser, smaller, tools) for quantiser in quantisers]
     return found
 
 

@@ -77,7 +77,7 @@ def plot_pictures(points: Points, path: Path) -> None:
         axes.axvspan(*CALL_KBPS, color="tab:green", alpha=0.07, linewidth=0)
         (still,) = points["portrait"]
         axes.axhline(still[name], color="grey", linestyle="--", linewidth=1, label="the portrait, unmoved")
-        for (way, rows), mark in zip(list(points.items())[1:], "osD^", strict=False):
+        for (way, rows), mark in zip(list(points.items())[1:], "osDd^v", strict=False):
             known = [row for row in rows if name in row]
             axes.plot([row["kbps"] for row in known], [row[name] for row in known], f"{mark}-", label=way)
         axes.set(xscale="log", xlim=(0.8, 250), xlabel="kbit/s on the wire, all headers", ylabel=label)
@@ -86,7 +86,7 @@ def plot_pictures(points: Points, path: Path) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
     )
     figure.savefig(path)
 
