@@ -15,7 +15,9 @@ SIDE: Final = 256
 """Side of the pictures the network sees and makes."""
 CONTROL_SIDE: Final = 64
 """Side of the controls: places on the body change slowly."""
-CONTROL_PLANES: Final = 3 + CLASSES + 1
+FIRST_CLASS: Final = 3
+"""Plane of Cᵐ's first class, which is nothing at all."""
+CONTROL_PLANES: Final = FIRST_CLASS + CLASSES + 1
 """Cᵈ, Cᵐ one-hot, visibility."""
 
 

@@ -1,5 +1,6 @@
 """Weights of a run on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import safe_open
@@ -28,3 +29,18 @@ def load_net(path: Path) -> PictureNet:
     }
     net.load_state_dict(arrays)
     return net
+
+
+def grown(net: PictureNet, shape: PictureShape) -> PictureNet:
+    """Return a network with more blocks that draws the same: what is new adds nothing yet.
+
+    Raises:
+        ValueError: the sizes differ in more than the number of blocks, or there would be fewer.
+    """
+    blocks = {"outer": shape.outer, "inner": shape.inner}
+    fewer = shape.outer < net.shape.outer or shape.inner < net.shape.inner
+    if fewer or replace(net.shape, **blocks) != shape:
+        raise ValueError(f"{net.shape} can only grow by `outer` and `inner` blocks, not become {shape}")
+    larger = PictureNet(shape)
+    larger.load_state_dict(net.state_dict(), strict=False)
+    return larger

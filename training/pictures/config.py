@@ -52,6 +52,8 @@ class LossConfig(Strict):
 
     square: Weight = 1.0
     absolute: Weight = 0.0
+    mouth: Weight = 0.0
+    """How much more the squared error counts inside the mouth and on the lips around it."""
     edges: Weight = 0.0
     """Absolute error of differences between neighbours: pictures are to be as sharp as photographs. At the
     beginning of a run it keeps the network from daring anything."""

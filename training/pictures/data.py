@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from models.body.rig import Region
-from models.video.conditions import CONTROL_SIDE, SIDE, control_planes
+from models.video.conditions import CONTROL_SIDE, FIRST_CLASS, SIDE, control_planes
 from models.video.network import Given
 from training.pictures.clip import FRAMES
 
@@ -24,6 +24,10 @@ ANYWHERE: Final = 0.3
 """Share of parts that lie anywhere."""
 COARSER: Final = (1.3, 3.5)
 """How much coarser than the window a bad camera sees."""
+CODED: Final = 0.5
+"""Share of those that went through a codec, too."""
+QUALITY: Final = (30, 90)
+"""JPEG's, of such pictures."""
 MIRRORED: Final = np.arange(len(Region) + 1)
 MIRRORED[[Region.EYE_LEFT + 1, Region.EYE_RIGHT + 1]] = Region.EYE_RIGHT + 1, Region.EYE_LEFT + 1
 PICTURES: Final = ("warp", "target")
@@ -126,13 +130,12 @@ def vary(part: Part, rng: np.random.Generator, blurred: float = 0.25) -> Part:
         pictures = [picture[:, :, ::-1] for picture in pictures]
         controls = controls[..., ::-1].copy()
         controls[:, 0] *= -1
-        controls[:, 3 : 3 + len(MIRRORED)] = controls[:, 3 + MIRRORED]
+        controls[:, FIRST_CLASS : FIRST_CLASS + len(MIRRORED)] = controls[:, FIRST_CLASS + MIRRORED]
     if rng.random() < 0.7:
         table = _colours(rng)
         pictures = [np.stack([table[c][picture[..., c]] for c in range(3)], -1) for picture in pictures]
     if rng.random() < blurred:
-        small = round(pictures[0].shape[1] / rng.uniform(*COARSER))
-        pictures = [np.stack([_blur(frame, small) for frame in picture]) for picture in pictures]
+        pictures = _coarse(pictures, rng)
     reference, warp, target = pictures
     return Part(reference, warp, target, controls)
 
@@ -160,7 +163,22 @@ def _colours(rng: np.random.Generator) -> UInt8[np.ndarray, "3 256"]:
     return np.clip(255 * gain * level, 0, 255).astype(np.uint8)
 
 
-def _blur(picture: UInt8[np.ndarray, "side side 3"], small: int) -> UInt8[np.ndarray, "side side 3"]:
+def _coarse(
+    pictures: list[UInt8[np.ndarray, "frames side side 3"]], rng: np.random.Generator
+) -> list[UInt8[np.ndarray, "frames side side 3"]]:
+    """Return pictures as a coarse camera takes them, and half of them as a codec leaves them."""
+    small = round(pictures[0].shape[1] / rng.uniform(*COARSER))
+    enlarge = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    quality = int(rng.integers(*QUALITY)) if rng.random() < CODED else None
+    return [np.stack([_blur(frame, small, enlarge, quality) for frame in picture]) for picture in pictures]
+
+
+def _blur(
+    picture: UInt8[np.ndarray, "side side 3"], small: int, enlarge: int, quality: int | None
+) -> UInt8[np.ndarray, "side side 3"]:
     side = picture.shape[0]
     reduced = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-    return cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR)
+    if quality is not None:
+        _, coded = cv2.imencode(".jpg", reduced, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        reduced = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return cv2.resize(reduced, (side, side), interpolation=enlarge).astype(np.uint8)

@@ -56,7 +56,7 @@ def finish_step(
     Relativistic average loss (arXiv 1807.00734).
     """
     clips = len(batch.target) // batch.clip
-    draw = torch.randn(clips, *batch.target.shape[1:]).repeat_interleave(batch.clip, 0)
+    draw = noise.temperature * torch.randn(clips, *batch.target.shape[1:]).repeat_interleave(batch.clip, 0)
     made = batch.given.warp
     pictures = []
     for t in (noise.start, AGAIN):

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import l1_loss, mse_loss
+from torch.nn.functional import interpolate, l1_loss, max_pool2d
 
+from models.body.rig import Region
+from models.video.conditions import FIRST_CLASS
 from training.pictures.config import LossConfig, NoiseConfig
 from training.pictures.data import Batch
 
+INSIDE: Final = (Region.MOUTH, Region.TONGUE)
+AROUND: Final = 7
+"""Places of the controls that a mouth reaches beyond itself, to both sides together."""
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """Distance of pictures in -1..1, one number for each."""
 
@@ -57,6 +63,15 @@ def draw_noisy(
     return noised(source, t, noise.repeat_interleave(batch.clip, 0)), t
 
 
+def mouth(
+    controls: Float[Tensor, "frames planes small small"], side: int
+) -> Float[Tensor, "frames 1 side side"]:
+    """Return 1 where a mouth is open, and close around it."""
+    planes = controls[:, [FIRST_CLASS + 1 + region for region in INSIDE]].amax(1, keepdim=True)
+    near = max_pool2d(planes, AROUND, stride=1, padding=AROUND // 2)
+    return interpolate(near, (side, side), mode="bilinear")
+
+
 def picture_loss(
     made: Float[Tensor, "frames 3 side side"],
     batch: Batch,
@@ -66,8 +81,8 @@ def picture_loss(
     """Compare pictures with the truth."""
     made = made.float()
     zero = made.new_zeros(())
-    square, absolute = mse_loss(made, batch.target), l1_loss(made, batch.target)
-    error = made - batch.target
+    absolute, error = l1_loss(made, batch.target), made - batch.target
+    square = (error.square() * (1 + weights.mouth * mouth(batch.given.controls, made.shape[-1]))).mean()
     edges = sum((error.diff(dim=axis).abs().mean() for axis in (2, 3)), zero)
     seen = perceptual(made, batch.target).mean() if perceptual and weights.perceptual else zero
     moving = error.unflatten(0, (-1, batch.clip)).diff(dim=1).square().mean() if batch.clip > 1 else zero

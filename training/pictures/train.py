@@ -20,7 +20,7 @@ from torch import Tensor
 
 from models.video.network import PictureNet
 from training.common.loop import seed_all
-from training.pictures.checkpoint import load_net, save_net
+from training.pictures.checkpoint import grown, load_net, save_net
 from training.pictures.config import PictureTraining, StageConfig
 from training.pictures.data import Batch, Clips
 from training.pictures.finish import Critic, finish_step
@@ -52,7 +52,7 @@ class Trainer:
         run: every number of it.
         clips: folder with `train` and `held-out`.
         out: folder for weights, scalars and what resuming needs. A run that lies there goes on.
-        start: weights to begin with, instead of chance.
+        start: weights to begin with, instead of chance; of the same sizes, or of fewer blocks.
     """
 
     def __init__(self, run: PictureTraining, clips: Path, out: Path, start: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Trainer:
         self._perceptual = _perceptual(run)
         self._clips = Clips(clips / TRAIN, run.seed)
         self._check = Clips(clips / HELD_OUT, run.seed).whole(CHECKED)
-        self.net = PictureNet(run.net.shape()) if start is None else load_net(start)
+        self.net = PictureNet(run.net.shape()) if start is None else grown(load_net(start), run.net.shape())
         self.net = self.net.to(memory_format=torch.channels_last)
         self.ema = deepcopy(self.net).requires_grad_(False)
         self._critic = Critic()
