@@ -4,7 +4,8 @@ One has a camera: a film of the default avatar, drawn for this, whose mouth open
 pages look at the mouth as often as a picture is shown, the sender's in what its camera gives, the receiver's
 in what comes; how far the two curves lie apart is the whole way from glass to glass. Both read one clock.
 
-    glass_to_glass_ms   shift at which the mouths agree best; `_agreement` how well
+    glass_to_glass_ms   shift at which the mouths agree best, `agreement` how well; p50 and p95 are over
+                        stretches of four seconds, each with a shift of its own
     longest_freeze_ms   longest time between two different pictures while the mouth moved
     motion_kbps         on the data channel, headers counted, as the sending page reckons
     voice_kbps          Opus and its headers
@@ -35,6 +36,8 @@ OUTAGE_S: Final = 2.0
 PATIENCE_S: Final = 90.0
 GRID_MS: Final = 5.0
 LONGEST_MS: Final = 1500.0
+STRETCH_MS: Final = 4000.0
+"""Long enough for every opening of the film's mouth."""
 CALL: Final = "bench"
 MOUTH: Final = (0.36, 0.28, 0.28, 0.22)
 """Left, top, width and height of the part of the picture in which the mouth moves."""
@@ -118,6 +121,7 @@ async def _measure(sender: Page, receiver: Page, seconds: float) -> dict[str, fl
     kbps = await sender.evaluate("visavis.call.sentKbps")
     return {
         "glass_to_glass_ms": lag_ms,
+        **spread(filmed, shown),
         "agreement": round(agreement, 3),
         "longest_freeze_ms": longest_freeze_ms(filmed, shown, lag_ms),
         "pictures_per_s": round(len(shown) / seconds, 1),
@@ -146,6 +150,23 @@ def shift(filmed: Curve, shown: Curve) -> tuple[float, float]:
     fits = [float(np.mean(true * _standard(np.interp(grid + lag, *shown.T)))) for lag in lags]
     best = int(np.argmax(fits))
     return float(lags[best]), fits[best]
+
+
+def spread(filmed: Curve, shown: Curve) -> dict[str, float]:
+    """Return p50 and p95 of the shift over stretches, half of each shared with the next."""
+    end = min(filmed[-1, 0], shown[-1, 0]) - LONGEST_MS
+    begins = np.arange(max(filmed[0, 0], shown[0, 0]), end - STRETCH_MS + 1, STRETCH_MS / 2)
+    shifts = [
+        shift(
+            _within(filmed, begin, begin + STRETCH_MS + LONGEST_MS), _within(shown, begin, end + LONGEST_MS)
+        )[0]
+        for begin in begins
+    ]
+    return {f"glass_to_glass_p{q}_ms": float(np.percentile(shifts, q)) for q in (50, 95) if shifts}
+
+
+def _within(curve: Curve, begin_ms: float, end_ms: float) -> Curve:
+    return curve[(curve[:, 0] >= begin_ms) & (curve[:, 0] <= end_ms)]
 
 
 def longest_freeze_ms(filmed: Curve, shown: Curve, lag_ms: float) -> float:
