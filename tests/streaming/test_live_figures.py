@@ -1,4 +1,4 @@
-"""The figures by which a live call is judged: they find lag and freeze, and are silent where there is none."""
+"""The figures that judge a live call: they find lag and freeze, and say nothing where mouths disagree."""
 
 import numpy as np
 
