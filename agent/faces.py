@@ -29,8 +29,6 @@ _HELLO: Final = (
     Phone("L", 0.2, 0.3),
     Phone("OW", 0.3, 0.6, stress=1),
 )
-CALL_TIER: Final = Tier.WARP
-"""People of a call are drawn by the warp: two in the learned picture would take more than two cores."""
 _REHEARSED_FRAMES: Final = 25
 """Enough for the word and the silence around it."""
 
@@ -140,14 +138,16 @@ class Faces:
                 MarkedPicture(await self._models.portraits.picture(avatar)),
                 clock=LoopClock(),
                 compute=self._compute,
-                best=CALL_TIER,
+                best=self._config.session.tier or Tier.FULL,
                 seed=self._opened,
                 on_close=taken_back,
             )
         except BaseException:
             place.leave()
             raise
-        place.frame_cost_s = portrayal.frame_cost_s
+        # The learned picture gives way to the warp before anybody is refused for it.
+        assumed_s = self._config.admission.assumed_frame_cost_ms / 1000
+        place.frame_cost_s = lambda: min(portrayal.frame_cost_s(), assumed_s)
         self._drawn.add(portrayal)
         return portrayal
 

@@ -184,10 +184,11 @@ def main(argv: list[str] | None = None) -> None:
         figures["video"] = as_points(videos)
         plot(figures["sweep"], (figures["motion_kbps"], figures["aperture"]), videos, arguments.plot)
     if arguments.pictures and arguments.clips:
-        from benchmarks.call_pictures import measure_pictures, plot_pictures
+        from benchmarks.call_pictures import measure_pictures
+        from benchmarks.call_plot import plot_pictures
 
-        points = figures["pictures"] = measure_pictures(arguments.clips)
-        plot_pictures(points, arguments.pictures)
+        looks = figures["pictures"] = measure_pictures(arguments.clips, Console(stderr=True).print)
+        plot_pictures(looks["points"], arguments.pictures)
     _report(figures, as_json=arguments.json)
 
 

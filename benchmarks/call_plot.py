@@ -1,14 +1,25 @@
-"""The plot of docs/calls.md: what is left of the lips at each rate, beside two video codecs."""
+"""The plots of docs/calls.md: what is left of lips and looks at each rate, beside two video codecs."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from benchmarks.call_pictures import Points
 from benchmarks.call_video import QUANTISERS, code
 from training.evaluation.agreement import correlation
 from training.evaluation.clips import find_clips, read_pictures
 from training.evaluation.track import track_clip, track_pictures
 from training.evaluation.tracked_face import curves_of_track
+
+PANELS: Final = (
+    ("face_psnr_db", "face: PSNR, dB ↑"),
+    ("face_lpips_alex", "face: LPIPS ↓"),
+    ("landmarks_percent", "landmarks: % of the face's height ↓"),
+)
+"""Figure and label of each panel of `plot_pictures`."""
+CALL_KBPS: Final = (1, 16)
+"""Rates that a call on a bad line has."""
 
 Point = tuple[float, float]
 """kbit/s on the wire, and the correlation of the lips' opening."""
@@ -54,6 +65,29 @@ def plot(sweep: list[dict[str, float]], default: Point, videos: dict[str, list[P
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", frameon=False)
+    figure.savefig(path)
+
+
+def plot_pictures(points: Points, path: Path) -> None:
+    """Draw likeness against kbit/s into a PNG file, one panel for each way to measure it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4.2), dpi=110, layout="constrained")
+    for axes, (name, label) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+        axes.axvspan(*CALL_KBPS, color="tab:green", alpha=0.07, linewidth=0)
+        (still,) = points["portrait"]
+        axes.axhline(still[name], color="grey", linestyle="--", linewidth=1, label="the portrait, unmoved")
+        for (way, rows), mark in zip(list(points.items())[1:], "osDd^v", strict=False):
+            known = [row for row in rows if name in row]
+            axes.plot([row["kbps"] for row in known], [row[name] for row in known], f"{mark}-", label=way)
+        axes.set(xscale="log", xlim=(0.8, 250), xlabel="kbit/s on the wire, all headers", ylabel=label)
+        ticks = [1, 2, 4, 8, 16, 32, 64, 128]
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+    )
     figure.savefig(path)
 
 

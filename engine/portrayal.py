@@ -18,7 +18,7 @@ from engine.clock import Clock
 from engine.compute import Compute, timed
 from engine.meter import Meter
 from engine.packets import AVPacket
-from engine.tiers import FRAME_S, TierController
+from engine.tiers import FRAME_S, TierController, TierRules
 from models.motion.frame import MotionFrame
 from models.motion.stage import MotionStage, Presence, SpeechChunk
 from models.picture import Picture, PictureStage, Tier
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 0.85 * FRAME_S
 """How long after a frame's time its picture may come and still be shown with it."""
+RULES: Final = TierRules(fall_above=0.8, rise_below=0.6)
+"""Nothing is made ahead here, as in a session: a picture that takes longer than `PATIENCE_S` is too late."""
 CATCH_UP_S: Final = 0.4
 """A consumer that comes later than this finds that media time has skipped to the present."""
 LOUD: Final = 0.01
@@ -88,7 +90,7 @@ class Portrayal:
         self._picture_step, self._picture_state = timed(picture.step), picture.init_state()
         self._size = picture.size
         self._best = best
-        self._tiers = TierController()
+        self._tiers = TierController(RULES)
         self._meter = Meter()
         self._shown: Picture | None = None
         self._making: asyncio.Task[Picture] | None = None

@@ -83,16 +83,41 @@ export class Camera extends EventTarget {
       landmarker(), new Promise((_, fail) => setTimeout(fail, PATIENCE_MS, new Error("The face tracker does not start."))),
     ]);
     let last = 0;
-    const look = (now, { captureTime }) => {
-      if (this.stream !== stream) return;
+    const see = (picture, capturedMs) => {
       const began = performance.now();
       const at = Math.max(began, last + 1); // the tracker wants times that rise
       last = at;
-      const result = tracker.detectForVideo(this.video, at);
+      const result = tracker.detectForVideo(picture, at);
       this.trackMs += 0.1 * (performance.now() - began - this.trackMs);
-      onFace(result, captureTime ?? now);
+      onFace(result, capturedMs);
+    };
+    const look = (now, { captureTime }) => {
+      if (this.stream !== stream) return;
+      if (!document.hidden) see(this.video, captureTime ?? now);
       this.video.requestVideoFrameCallback(look);
     };
     this.video.requestVideoFrameCallback(look);
+    this.#watchHidden(stream, see);
+  }
+
+  /** A hidden page is shown no pictures, so none are called out. Where the browser lets us, the track itself is read. */
+  async #watchHidden(stream, see) {
+    if (!("MediaStreamTrackProcessor" in window)) return;
+    while (this.stream === stream) {
+      if (!document.hidden) {
+        await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+        continue;
+      }
+      const track = stream.getVideoTracks()[0].clone();
+      const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable.getReader();
+      while (document.hidden && this.stream === stream) {
+        const { value: picture, done } = await reader.read();
+        if (done) return;
+        if (this.stream === stream) see(picture, performance.now());
+        picture.close();
+      }
+      track.stop();
+      await reader.cancel();
+    }
   }
 }

@@ -1,5 +1,7 @@
 """Sending a call from a program: what is seen and heard goes out, at its own times."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,18 @@ from agent.calling.line import open_end
 from agent.calling.send import send
 from agent.calling.source import Moment, SourceError, in_time, read_file
 from agent.config import ConfigError
+from engine.clock import LoopClock
+from engine.compute import InlineCompute
+from engine.portrayal import Portrayal
 from models.motion.frame import EXPRESSION_INDEX
+from models.motion.stage import StillMotion
+from models.picture import BoxPicture
 from models.tracking.tracker import FakeTracker
 from streaming.calls.broker_end import BrokerEnd
+from streaming.calls.caller import Caller
+from streaming.calls.voice import CallVoice
+from streaming.contract import AvatarCard, Person
+from streaming.motion.called import CalledMotion, How
 from streaming.motion.fake_carrier import FakeCarrier
 from streaming.motion.packet import read_packet
 
@@ -50,6 +61,37 @@ async def test_what_is_seen_and_heard_is_sent_at_its_time():
     assert np.median(late) < 0.12
     assert heard[0].at_s == 0
     assert len(heard) >= 24
+
+
+async def test_a_camera_without_a_microphone_is_drawn_all_the_same():
+    def silent():
+        return (moment for moment in moments(2.4, lambda at_s: 0.9) if moment.pcm is None)
+
+    a, b = FakeCarrier.pair()
+    one, other = BrokerEnd(a), BrokerEnd(b)
+    voice, motion = CallVoice(is_tied=other.is_tied), CalledMotion(StillMotion())
+    caller = Caller(Person("Ann", "ann", "Ann", ""), AvatarCard("ann", "Ann", ""), voice)
+    caller.motion_taps.append(motion.push)
+
+    async def take():
+        async for packet in other.motions():
+            caller.push_motion(packet)
+
+    taking = asyncio.create_task(take())
+    sending = asyncio.create_task(send(in_time(silent(), is_live=False), FakeTracker(), one))
+    drawn = []
+    async with Portrayal(
+        voice, motion, BoxPicture(), clock=LoopClock(), compute=InlineCompute()
+    ) as portrayal:
+        async for packet in portrayal:
+            drawn.append((motion.how, (packet.picture == 20).any(), np.abs(packet.pcm).max()))
+            if sending.done():
+                break
+    assert (How.TRACKED, True, 0) in drawn[20:]
+    assert [how for how, _, _ in drawn[25:50]] == [How.TRACKED] * 25
+    await one.aclose()
+    await other.aclose()
+    await taking
 
 
 async def test_who_leaves_the_picture_sends_no_motion_and_goes_on_talking():

@@ -41,15 +41,15 @@ class Heeding(StillMotion):
 
 
 class Slow(InlineCompute):
-    """Takes its time for pictures from the fifth job on."""
+    """Takes its time for pictures from the fifth job on, of all tiers or of some."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, tiers=tuple(Tier)):
         super().__init__()
-        self._seconds, self._jobs = seconds, 0
+        self._seconds, self._tiers, self._jobs = seconds, tiers, 0
 
     async def run(self, fn, *args, lane=None):
         self._jobs += 1
-        if self._jobs > 10 and isinstance(args[-1], Tier):
+        if self._jobs > 10 and isinstance(args[-1], Tier) and args[-1] in self._tiers:
             await asyncio.sleep(self._seconds)
         return await super().run(fn, *args, lane=lane)
 
@@ -102,6 +102,13 @@ async def test_a_slow_picture_is_shown_later_and_sound_never_waits():
     assert sum(packet.late for packet in packets) > 10
     assert slow.stats()["late_frames"] == sum(packet.late for packet in packets)
     assert max(packet.tier for packet in packets) >= Tier.WARP
+
+
+async def test_a_learned_picture_that_just_misses_its_frame_gives_way_to_the_warp():
+    packets, _ = await take(portrayal(compute=Slow(0.036, [Tier.FULL])), 80)
+    assert packets[5].tier is Tier.FULL
+    assert {packet.tier for packet in packets[40:60]} == {Tier.WARP}
+    assert not any(packet.late for packet in packets[40:60])
 
 
 async def test_the_best_tier_is_never_bettered():
