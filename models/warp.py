@@ -112,6 +112,10 @@ def _lay_over(warped, background, out):  # type: ignore[no-untyped-def]  # noqa:
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             alpha = np.uint32(warped[y, x, 3])
+            if alpha == 0 or alpha == full:  # nearly everywhere: either the person or what is behind
+                for c in range(3):
+                    out[y, x, c] = warped[y, x, c] if alpha else background[y, x, c]
+                continue
             rest = full - alpha
             for c in range(3):
                 v = np.uint32(warped[y, x, c]) * alpha + np.uint32(background[y, x, c]) * rest

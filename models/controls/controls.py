@@ -38,6 +38,20 @@ class Controls:
         return (self.semantic[None] == np.arange(CLASSES)[:, None, None]).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where pixels lie, without any colours."""
+
+    dense: Float32[np.ndarray, "side side 3"]
+    """Cᵈ."""
+    semantic: UInt8[np.ndarray, "side side"]
+    """Cᵐ as class numbers."""
+    visible: Bool[np.ndarray, "side side"]
+    """Where the photo shows the point."""
+    source: Float32[np.ndarray, "side side 2"]
+    """Where it would be in the photo, in pixels."""
+
+
 def render_controls(
     reference: Reference,
     motion: MotionFrame,
@@ -60,25 +74,29 @@ def window_controls(
     reference: Reference, posed: Posed, window: Window, side: int, rasterizer: Rasterizer | None = None
 ) -> Controls:
     """Rasterise a posed body inside a window of the picture; see `render_controls`."""
+    seen = window_places(reference, posed, window, side, rasterizer)
+    warp = cv2.remap(reference.avatar.reference, seen.source - 0.5, None, cv2.INTER_LINEAR)
+    warp[~seen.visible] = 0
+    return Controls(seen.dense, seen.semantic, warp, seen.visible)
+
+
+def window_places(
+    reference: Reference, posed: Posed, window: Window, side: int, rasterizer: Rasterizer | None = None
+) -> Places:
+    """Say of each pixel of a window where on the body and where in the photo it lies."""
     body = reference.body
     fragments = (rasterizer or CpuRasterizer()).rasterize(
         window.inside(posed.points, side), posed.depth, body.triangles, side, side
     )
-    low, high = body.mean.min(0), body.mean.max(0)
-    table = np.concatenate(
-        [(body.mean - low) / (high - low), reference.points, reference.depth[:, None]], 1
-    ).astype(np.float32)
-    pixels = interpolate(fragments, body.triangles, table, empty=0.0)
+    pixels = interpolate(fragments, body.triangles, reference.places, empty=0.0)
     covered = fragments.triangle >= 0
-    source, far = pixels[..., 3:5], pixels[..., 5]
-    visible = covered & _seen(reference, source, far, body.regions[fragments.triangle])
-    warp = cv2.remap(reference.avatar.reference, source - 0.5, None, cv2.INTER_LINEAR)
-    semantic = np.where(covered, body.regions[fragments.triangle] + 1, 0).astype(np.uint8)
-    return Controls(
+    region = body.regions[fragments.triangle]
+    source = np.ascontiguousarray(pixels[..., 3:5])
+    return Places(
         np.ascontiguousarray(pixels[..., :3]),
-        semantic,
-        np.where(visible[..., None], warp, 0).astype(np.uint8),
-        visible,
+        np.where(covered, region + 1, 0).astype(np.uint8),
+        covered & _seen(reference, source, pixels[..., 5], region),
+        source,
     )
 
 

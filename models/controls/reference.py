@@ -60,6 +60,8 @@ class Reference:
 
     mapping: ExpressionMap
     """From θᵉ to this person's weights."""
+    places: Float32[np.ndarray, "vertices 6"]
+    """Place on the template body, 0..1 of its bounding box, and pixel and depth in the photo."""
 
     def pose(self, motion: MotionFrame) -> Posed:
         """Pose the body and project it."""
@@ -95,7 +97,11 @@ def open_reference(avatar: Avatar, residual: Float32[np.ndarray, "vertices 2"] |
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
     facing = _facing(vertices + fit.translation, body)
     mapping = ExpressionMap.of(fit.shape, fit.expression)
-    return Reference(avatar, body, identity, residual, points, depth, fragments, facing, face_px, mapping)
+    low, high = body.mean.min(0), body.mean.max(0)
+    places = np.concatenate([(body.mean - low) / (high - low), points, depth[:, None]], 1).astype(np.float32)
+    return Reference(
+        avatar, body, identity, residual, points, depth, fragments, facing, face_px, mapping, places
+    )
 
 
 def _facing(seen: Float32[np.ndarray, "vertices 3"], body: BodyModel) -> Float32[np.ndarray, "triangles"]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from models.controls.controls import CLASSES, window_controls
+from models.controls.controls import CLASSES, window_places
 from models.controls.reference import Posed, Reference
 from models.controls.window import Window
 
@@ -61,10 +61,10 @@ def observe(
         window: of the face, in pixels of the picture.
         picture: the warped portrait of this frame.
     """
-    controls = window_controls(reference, posed, window, CONTROL_SIDE)
+    places = window_places(reference, posed, window, CONTROL_SIDE)
     return Conditions(
         window.look(picture, SIDE),
-        cv2.convertScaleAbs(controls.dense, alpha=255),
-        controls.semantic,
-        controls.visible.astype(np.uint8),
+        cv2.convertScaleAbs(places.dense, alpha=255),
+        places.semantic,
+        places.visible.view(np.uint8),
     )
