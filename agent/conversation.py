@@ -279,14 +279,18 @@ class Conversation:
             text, known_s = "", self._loop.time()
             await self._kept.drop()
         self._mark(turn, "asr_final", known_s)
-        if self._kept.fresh is not None and self._means_nothing(text, turn.voiced_s):
+        kept = self._kept.fresh
+        if kept is not None and self._means_nothing(text, turn.voiced_s if kept.heard else 0.0):
             turn.text = text
             return
         self._learn(turn, text)
         await self._kept.drop()
 
     def _means_nothing(self, text: str, voiced_s: float) -> bool:
-        """Tell whether the avatar may go on over this. A short "Stop" is not always understood."""
+        """Tell whether the avatar may go on over this.
+
+        A short "Stop" is not always understood; to one who only thinks nobody says it.
+        """
         if text:
             return self._senses.words.is_backchannel(text)
         return voiced_s < self._config.noise_max_s

@@ -153,7 +153,8 @@ async def test_panels_tell_latencies_and_the_way(chromium):
         await _say(page, "hello")
         await page.wait_for("document.querySelector('.message.avatar')")
         await page.evaluate("document.querySelector('#tab-latency').click()")
-        await page.wait_for("document.querySelector('.total b')?.textContent === '240'")
+        # The stages end at 240 ms; what the sender takes then is real.
+        await page.wait_for("/^2[4-9]\\d$/.test(document.querySelector('.total b')?.textContent)")
         await page.evaluate("document.querySelector('#tab-network').click()")
         await page.wait_for("document.querySelectorAll('.check[data-verdict=good]').length >= 3")
         assert page.problems == []
