@@ -43,7 +43,7 @@ SMALL = {
 def run_of(**changes):
     values = {
         "model": {
-            "net": SMALL, "side": 16, "window": {"frames": 2, "overlap": 0.5},
+            "net": SMALL, "side": 16, "window": {"frames": 2, "overlap_percent": 50},
             "sampling": {"sampler": "ddim", "steps": 2, "guidance": 1.0},
         },
         "stages": [
@@ -125,7 +125,7 @@ def test_a_run_that_was_broken_off_ends_as_if_it_had_not_been(tmp_path):
 
 
 def test_given_frames_do_not_count_and_are_nearly_clean():
-    model = random_model(window={"frames": 4, "overlap": 0.5, "held": "clean", "clean_t": 0.1})
+    model = random_model(window={"frames": 4, "overlap_percent": 50, "held": "clean", "clean_t": 0.1})
     x0, random = torch.randn(64, 4, 3, 8, 8), torch.Generator().manual_seed(0)
     noisy = draw_noisy(model, x0, LossConfig(given=0.5), random)
     begun = ~noisy.counts[:, 0]
@@ -238,7 +238,7 @@ def test_the_ablation_trains_each_variant_and_draws_each_window(tmp_path):
     values = {
         "run": few.model_dump(),
         "controls": [{"name": n[-1], "planes": n, "two_stages": len(n) > 1} for n in names],
-        "windows": [{"name": "alone", "window": {"frames": 1, "overlap": 0.0}}],
+        "windows": [{"name": "alone", "window": {"frames": 1, "overlap_percent": 0}}],
         "videos": 1, "video_frames": 3,
     }  # fmt: skip
     rows = dict(ablate(check_settings(Ablation, values, "test"), None, tmp_path))

@@ -8,7 +8,7 @@ from models.video.full.net import part_of
 from models.video.full.spec import FullSpec
 
 TINY = {"kind": "unet", "width": 8, "multiply": [1, 2], "blocks": 2, "attention": [1], "heads": 2}
-WINDOW = {"frames": 4, "overlap": 0.5}
+WINDOW = {"frames": 4, "overlap_percent": 50}
 
 
 def spec(**changes):

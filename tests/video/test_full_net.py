@@ -125,7 +125,7 @@ def test_weights_come_back_and_strangers_are_refused(tmp_path):
         ({"prediction": "eps"}, "schedule.end"),
         ({"low_side": 3}, "low_side"),
         ({"planes": ["depth"]}, "keypoints"),
-        ({"window": {"frames": 6, "overlap": 0.25}}, "whole number of frames"),
+        ({"window": {"frames": 6, "overlap_percent": 25}}, "whole number of frames"),
         ({"net": {"kind": "unet", "width": 8, "heads": 3}}, "heads"),
         ({"net": {"kind": "unet", "width": 8, "depth": 3}}, "depth"),
     ],

@@ -36,7 +36,8 @@ def spec(folder):
     values = {
         "net": {"kind": "stable", "pretrained": str(folder), "prompt_tokens": 3}, "side": 64,
         "schedule": {"kind": "scaled_linear"}, "prediction": "eps", "planes": ["dense", "warp"],
-        "window": {"frames": 2, "overlap": 0.5}, "sampling": {"sampler": "ddim", "steps": 1, "guidance": 1.0},
+        "window": {"frames": 2, "overlap_percent": 50},
+        "sampling": {"sampler": "ddim", "steps": 1, "guidance": 1.0},
     }  # fmt: skip
     return check_settings(FullSpec, values, "test")
 

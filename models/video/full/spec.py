@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from models.strict import Fraction, Positive, Strict
 from models.video.full.samplers import SamplerName
@@ -13,15 +13,6 @@ Prediction = Literal["x0", "eps", "v"]
 """x₀; the noise, as in the paper's equation 2; v = α·ε - σ·x₀ (Salimans & Ho 2022)."""
 STABLE_MULTIPLE: Final = 64
 """Pixels: an autoencoder that folds eight into one latent, and a UNet that halves three times."""
-
-
-OVERLAPS: Final = (0.0, 0.25, 0.5, 0.75)
-
-
-def _one_of_overlaps(value: float) -> float:
-    if value not in OVERLAPS:
-        raise ValueError(f"no such overlap; there are: {', '.join(map(str, OVERLAPS))}")
-    return value
 
 
 class UnetSpec(Strict):
@@ -91,7 +82,7 @@ class Window(Strict):
 
     frames: Positive = 16
     """N."""
-    overlap: Annotated[float, AfterValidator(_one_of_overlaps)] = 0.5
+    overlap_percent: Literal[0, 25, 50, 75] = 50
     """(N - N') / N."""
     held: Literal["noised", "clean"] = "noised"
     """How the network sees given frames: noised to the time of the others, or as they are, at `clean_t`."""
@@ -101,7 +92,7 @@ class Window(Strict):
     @property
     def given_frames(self) -> int:
         """N - N'."""
-        return int(self.frames * self.overlap)
+        return self.frames * self.overlap_percent // 100
 
     @property
     def new_frames(self) -> int:
@@ -110,8 +101,8 @@ class Window(Strict):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if (self.frames * self.overlap) % 1:
-            raise ValueError(f"overlap: {self.overlap} of {self.frames} frames is no whole number of frames")
+        if self.frames * self.overlap_percent % 100:
+            raise ValueError(f"{self.overlap_percent} % of {self.frames} frames is no whole number of frames")
         return self
 
 

@@ -36,7 +36,7 @@ def draw_noisy(model: VideoModel, x0: Clips, config: LossConfig, random: torch.G
     window = model.spec.window
     spread = (torch.arange(batch) + torch.rand(1, generator=random)) / batch
     t = spread[torch.randperm(batch, generator=random)][:, None].repeat(1, frames)
-    given = int(window.overlap * frames)
+    given = frames * window.overlap_percent // 100
     begun = torch.rand(batch, generator=random) < (config.given if given else 0.0)
     counts = torch.ones(batch, frames, dtype=torch.bool)
     counts[begun, :given] = False
