@@ -192,6 +192,10 @@ class InCall(Protocol):
         """Take a packet of the visitor's motion, whatever it holds."""
         ...
 
+    def watch(self, *, on: bool) -> None:
+        """Say whether the visitor looks at the picture; voices go on without."""
+        ...
+
     def attach(self, wires: Wires) -> None:
         """Take the ways to send past the picture; called once, before anything comes."""
         ...

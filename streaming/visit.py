@@ -20,6 +20,7 @@ from streaming.messages import (
     Ping,
     Release,
     Say,
+    Watch,
     encode_error,
     encode_event,
     encode_pong,
@@ -195,6 +196,9 @@ class Visit:
                 self._partner.hold()
             case Release():
                 self._partner.release()
+            case Watch(on=on):
+                if isinstance(self._partner, InCall):
+                    self._partner.watch(on=on)
             case Ping():
                 if message.av_offset_ms is not None:
                     self._av_offset_ms = message.av_offset_ms

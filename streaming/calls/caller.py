@@ -50,6 +50,7 @@ class Caller:
         self._watchers: list[Watcher] = []
         self._tick: int | None = None
         self._bytes_in = 0
+        self._is_watched = True
         self.loud_frames = 0
         """Frames in a row, lately, in which they spoke."""
         self.on_change: Callable[[], None] = lambda: None
@@ -95,7 +96,14 @@ class Caller:
                 return self._motion
 
             self._portrayal = await host.portray(self.card.name, self.voice, movement)
+            self._portrayal.is_watched = self._is_watched
             self._task = asyncio.create_task(self._run(self._portrayal), name=f"portrayal {self.person.name}")
+
+    def be_watched(self, *, by_somebody: bool) -> None:
+        """Say whether anybody is shown their picture; unseen they are heard, and no picture is made."""
+        self._is_watched = by_somebody
+        if self._portrayal is not None:
+            self._portrayal.is_watched = by_somebody
 
     async def rest(self) -> None:
         """Draw them no more: nobody looks. `draw` begins anew."""

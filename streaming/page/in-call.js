@@ -19,11 +19,14 @@ export class InCall {
     this.retarget = new Retarget();
     this.sender = null;
     this.wantsCamera = false;
+    this.wantsPicture = true;
     this.people = [];
     this.me = this.shown = "";
     this.voice = null;
     $("camera-toggle").onclick = () => (this.camera.isOn ? this.stopCamera() : this.startCamera());
     $("self").onclick = () => this.calibrate();
+    $("picture-toggle").onclick = () => this.showPicture(!this.wantsPicture);
+    document.addEventListener("visibilitychange", () => this.#tellWatching());
     this.camera.addEventListener("lost", () => this.stopCamera(this.camera.problem));
     if (this.call) document.body.dataset.call = "true";
   }
@@ -78,7 +81,8 @@ export class InCall {
   async begin(withCamera) {
     this.wantsCamera = withCamera && this.hasTracker;
     $("camera-toggle").hidden = !this.hasTracker;
-    $("call-facts").hidden = false;
+    $("call-facts").hidden = $("picture-toggle").hidden = false;
+    this.showPicture(true);
     this.#wait();
     if (this.wantsCamera) await this.startCamera();
   }
@@ -88,12 +92,39 @@ export class InCall {
     this.line = line;
     this.sender = null;
     this.voice = null;
+    if (!this.watches) this.#tellWatching();
+  }
+
+  /** Whether the others' picture is looked at; else the room need not draw and send it. */
+  get watches() {
+    return this.wantsPicture && !document.hidden;
+  }
+
+  /** Show the others, or hear them only. */
+  showPicture(on) {
+    const changed = this.wantsPicture !== on;
+    this.wantsPicture = on;
+    $("picture-toggle").dataset.mic = on ? "on" : "off";
+    $("picture-toggle").setAttribute("aria-label", on ? "Picture of the others on" : "Picture of the others off");
+    if (!changed) return;
+    this.#tellWatching();
+    if (this.shown) this.#uncover();
+  }
+
+  #tellWatching() {
+    this.line?.send({ type: "watch", on: this.watches });
+  }
+
+  /** Let the other be seen, or say that their picture is off. */
+  #uncover() {
+    if (this.wantsPicture) this.stage.uncover();
+    else this.stage.cover("The picture is off", { hint: "You hear each other.", action: "Show it", run: () => this.showPicture(true) });
   }
 
   end() {
     this.camera.close();
     [this.line, this.sender, this.people, this.shown] = [null, null, [], ""];
-    $("self").hidden = $("call-facts").hidden = true;
+    $("self").hidden = $("call-facts").hidden = $("picture-toggle").hidden = true;
     delete document.body.dataset.how;
     $("guests").hidden = true;
     $("camera-toggle").dataset.mic = "none";
@@ -156,7 +187,7 @@ export class InCall {
     document.body.dataset.how = other?.how ?? "";
     $("presence-text").textContent = other ? HOW_WORDS[other.how] : "";
     if (changed && other) {
-      this.stage.uncover();
+      this.#uncover();
       this.stage.title = other.title;
     }
     if (!other) this.#wait();

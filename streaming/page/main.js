@@ -135,7 +135,7 @@ function follow(phase) {
   if (phase === "live") {
     attempts = 0;
     stage.setPhase("live");
-    if (!inCall.call || inCall.shown) stage.uncover();
+    if (!inCall.call || (inCall.shown && inCall.wantsPicture)) stage.uncover();
     setStatus("Live", "good");
     showHint(microphone);
     clearInterval(measuring);

@@ -1,0 +1,72 @@
+// Watches one end of a call from inside its page: how open the mouth is in each picture, how loud each piece of sound.
+// Times are milliseconds since 1970: both ends and every program of a machine read one clock.
+
+(() => {
+  const SIDE = 24;
+  const AHEAD = 3000; // pieces that may wait for a busy page
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+
+  const tap = { mouth: [], sound: [] };
+  window.tap = tap;
+
+  /** How little green the mouth has, 0..1: less, the wider it is open; `box` is its place in the middle square. */
+  function openness(picture, width, height, [x, y, w, h]) {
+    const side = Math.min(width, height);
+    const [left, top] = [(width - side) / 2, (height - side) / 2];
+    context.drawImage(picture, left + x * side, top + y * side, w * side, h * side, 0, 0, SIDE, SIDE);
+    const { data } = context.getImageData(0, 0, SIDE, SIDE);
+    let green = 0;
+    for (let i = 1; i < data.length; i += 4) green += data[i];
+    return 1 - green / (255 * SIDE * SIDE);
+  }
+
+  /** Look at what a `<video>` shows, when it is to be seen. */
+  tap.look = (selector, box) => {
+    const video = document.querySelector(selector);
+    const look = (_, { expectedDisplayTime }) => {
+      tap.mouth.push([performance.timeOrigin + expectedDisplayTime, openness(video, video.videoWidth, video.videoHeight, box)]);
+      video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  };
+
+  /** Look at what a camera gives, by the camera's own clock, however busy the page is. */
+  tap.film = async (track, box) => {
+    const reader = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: 50 }).readable.getReader();
+    for (;;) {
+      const { value: frame, done } = await reader.read();
+      if (done) return;
+      tap.mouth.push([onClock("film", frame.timestamp), openness(frame, frame.displayWidth, frame.displayHeight, box)]);
+      frame.close();
+    }
+  };
+
+  /** Hear a track, by its own clock. */
+  tap.hear = async (track) => {
+    const reader = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: AHEAD }).readable.getReader();
+    for (;;) {
+      const { value: piece, done } = await reader.read();
+      if (done) return;
+      const pcm = new Float32Array(piece.numberOfFrames);
+      piece.copyTo(pcm, { planeIndex: 0, format: "f32-planar" });
+      tap.sound.push([onClock("sound", piece.timestamp), Math.sqrt(pcm.reduce((sum, sample) => sum + sample * sample, 0) / pcm.length)]);
+      piece.close();
+    }
+  };
+
+  /** Everything since the last time. */
+  tap.collect = () => {
+    const { mouth, sound } = tap;
+    [tap.mouth, tap.sound] = [[], []];
+    return { mouth, sound };
+  };
+
+  // A stream's clock is tied to ours by what came soonest: the page may be late to read, the stream is not.
+  const offsets = {};
+  function onClock(stream, stampUs) {
+    const offset = performance.timeOrigin + performance.now() - stampUs / 1000;
+    offsets[stream] = Math.min(offsets[stream] ?? offset, offset);
+    return stampUs / 1000 + offsets[stream];
+  }
+})();
