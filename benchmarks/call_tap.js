@@ -3,6 +3,7 @@
 
 (() => {
   const SIDE = 24;
+  const MOUTH = [0.42, 0.385, 0.14, 0.095]; // left, top, width and height of the film's mouth, in the middle square
   const AHEAD = 3000; // pieces that may wait for a busy page
   const canvas = new OffscreenCanvas(SIDE, SIDE);
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -10,8 +11,9 @@
   const tap = { mouth: [], sound: [] };
   window.tap = tap;
 
-  /** How little green the mouth has, 0..1: less, the wider it is open; `box` is its place in the middle square. */
-  function openness(picture, width, height, [x, y, w, h]) {
+  /** How little green the mouth has, 0..1: less, the wider it is open. */
+  function openness(picture, width, height) {
+    const [x, y, w, h] = MOUTH;
     const side = Math.min(width, height);
     const [left, top] = [(width - side) / 2, (height - side) / 2];
     context.drawImage(picture, left + x * side, top + y * side, w * side, h * side, 0, 0, SIDE, SIDE);
@@ -22,22 +24,22 @@
   }
 
   /** Look at what a `<video>` shows, when it is to be seen. */
-  tap.look = (selector, box) => {
+  tap.look = (selector) => {
     const video = document.querySelector(selector);
     const look = (_, { expectedDisplayTime }) => {
-      tap.mouth.push([performance.timeOrigin + expectedDisplayTime, openness(video, video.videoWidth, video.videoHeight, box)]);
+      tap.mouth.push([performance.timeOrigin + expectedDisplayTime, openness(video, video.videoWidth, video.videoHeight)]);
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);
   };
 
   /** Look at what a camera gives, by the camera's own clock, however busy the page is. */
-  tap.film = async (track, box) => {
+  tap.film = async (track) => {
     const reader = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: 50 }).readable.getReader();
     for (;;) {
       const { value: frame, done } = await reader.read();
       if (done) return;
-      tap.mouth.push([onClock("film", frame.timestamp), openness(frame, frame.displayWidth, frame.displayHeight, box)]);
+      tap.mouth.push([onClock("film", frame.timestamp), openness(frame, frame.displayWidth, frame.displayHeight)]);
       frame.close();
     }
   };

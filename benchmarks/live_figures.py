@@ -30,7 +30,12 @@ def figures(sent: Curves, got: Curves) -> dict[str, float | None]:
 
     `desync_ms` is by how much the mouth came later than the voice: the shift of the one from sender to
     receiver less that of the other. `_end` is of the last eight seconds alone.
+
+    Raises:
+        ValueError: a curve is empty.
     """
+    if min(map(len, (sent.mouth, sent.sound, got.mouth, got.sound))) < 2:
+        raise ValueError("there is nothing to compare: a mouth or a voice was not there at all")
     lag_ms, agreement = shift(sent.mouth, got.mouth)
     heard_ms, heard_agreement = shift(sent.sound, got.sound)
     agrees, both = agreement >= AGREES, min(agreement, heard_agreement) >= AGREES
