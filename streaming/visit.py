@@ -15,6 +15,7 @@ from streaming.contract import Attendant, InCall, Latency, Wires
 from streaming.media import Media
 from streaming.messages import (
     Hold,
+    Lag,
     MessageError,
     PageMessage,
     Ping,
@@ -199,6 +200,9 @@ class Visit:
             case Watch(on=on):
                 if isinstance(self._partner, InCall):
                     self._partner.watch(on=on)
+            case Lag(ms=ms):
+                if isinstance(self._partner, InCall):
+                    self._partner.note_lag(ms / 1000)
             case Ping():
                 if message.av_offset_ms is not None:
                     self._av_offset_ms = message.av_offset_ms

@@ -137,6 +137,10 @@ class CallLine:
         """Let the others see the person move; see `InCall`."""
         self.caller.push_motion(packet)
 
+    def note_lag(self, lag_s: float) -> None:
+        """Let the motion be that much sooner than it comes; see `InCall`."""
+        self.caller.voice.note_lag(lag_s)
+
     def watch(self, *, on: bool) -> None:
         """Say whether the person looks at the picture; see `InCall`."""
         self.watches = on and self.draws

@@ -9,6 +9,8 @@ import { EXPRESSIONS, Retarget } from "./retarget.js";
 import { listed, NAME_KEY, roomAsked } from "./together.js";
 
 const HOW_WORDS = { tracked: "", voice: "Drawn from the voice", still: "Nothing arrives" };
+const VOICE_LAG_MS = 30; // from the microphone to the sender, browsers take about so long
+const LAG_STEP_MS = 10;
 const VOICE_HEADERS_BYTES = 50; // IP, UDP and SRTP of each packet, which the browser does not count
 
 export class InCall {
@@ -92,6 +94,7 @@ export class InCall {
     this.line = line;
     this.sender = null;
     this.voice = null;
+    this.lagMs = -Infinity;
     if (!this.watches) this.#tellWatching();
   }
 
@@ -222,6 +225,15 @@ export class InCall {
     const rows = [["Motion", motion], ["Voice", voice], ["Picture in", browser.videoKbps ?? 0]];
     $("call-facts").replaceChildren(...rows.map(([name, kbps]) => el("span", {}, `${name} `, el("b", { textContent: kbps.toFixed(kbps < 10 ? 1 : 0) }))), el("small", { textContent: "kbit/s" }));
     this.sentKbps = { motion, voice };
+    this.#tellLag();
+  }
+
+  /** Tell how much later than the voice the motion leaves: the room shows both together. */
+  #tellLag() {
+    const lagMs = this.camera.isOn ? this.sender?.lagMs() : null;
+    if (lagMs == null || Math.abs(lagMs - this.lagMs) < LAG_STEP_MS) return;
+    this.lagMs = lagMs;
+    this.line?.send({ type: "lag", ms: Math.round(lagMs - VOICE_LAG_MS) });
   }
 
   #draw() {
