@@ -1,4 +1,4 @@
-"""A film and its sound: the default avatar moves its mouth by plan, and is loud where the mouth is open."""
+"""A film and its sound: the default avatar opens its mouth by plan, is loud then, and its head never rests."""
 
 import wave
 from collections.abc import Iterator
@@ -24,6 +24,9 @@ VOICE_S: Final = 300.0
 """Longer than what is measured, for a browser plays a sound once."""
 SIDE: Final = 480
 RATE_HZ: Final = 48_000
+SWAY_HZ: Final = 0.75
+SWAY_DEG: Final = 3.5
+"""The head's gaze goes round in an even circle: a picture that stands can be told at any time."""
 OPENINGS_S: Final = (0.5, 0.8, 2.4, 2.9, 3.1)
 """When the mouth begins to open, for a quarter of a second; at no even beat: no shift fits by chance."""
 
@@ -76,7 +79,9 @@ def _pictures() -> Iterator[Picture]:
     state = warp.init_state()
     for number in range(SECONDS * FPS):
         jaw = float(_opening(np.array([number / FPS]))[0])
-        motion = MotionFrame.named({"jawOpen": 0.75 * jaw, "mouthLowerDown": 0.3 * jaw})
+        way = 2 * np.pi * SWAY_HZ * number / FPS
+        head = (SWAY_DEG * float(np.sin(way)), SWAY_DEG * float(np.cos(way)), 0.0)
+        motion = MotionFrame.named({"jawOpen": 0.75 * jaw, "mouthLowerDown": 0.3 * jaw}, {"head": head})
         picture, state = warp.step(motion, state, Tier.WARP)
         yield picture
 

@@ -1,8 +1,8 @@
 """Calls through a room of this machine, to a real Chromium: how late, how steady, on good lines and bad.
 
 Whoever is called sits before a browser, which draws nothing and sends nothing: its page joins without a
-microphone. Who calls is shown a film (`call_film`) whose mouth opens at no even beat and whose voice is loud
-then, and comes one of three ways:
+microphone. Who calls is filmed (`call_film`): the mouth opens at no even beat, and the voice is loud then.
+There are three ways to call:
 
     browser   another Chromium with the film as its camera, tracked in the page, with the others' picture off
     program   `visavis call send --video`, into the room over WebRTC
@@ -15,7 +15,8 @@ the mouth lie apart is the whole way from glass to glass; see `live_figures` for
                         stretches of four seconds
     mouth_to_ear_ms     the same of the voice
     desync_ms           the one less the other; `_end` of the last eight seconds
-    longest_freeze_ms   longest time the shown mouth stood after the filmed one had moved on
+    longest_freeze_ms   longest time in which nothing moved in the face that is shown; in the film something
+                        always does
     pictures_per_s      that the receiver was shown
     tracked_ms          one look of the tracker
     motion_kbps         on the data channel, headers counted; of programs without headers
@@ -33,14 +34,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from benchmarks.browser.chromium import Chromium, Page
 from benchmarks.call_film import write_film, write_talk, write_voice
 from benchmarks.call_loss import LossyWay
-from benchmarks.call_senders import CALL, Bridge, BrowserSender, ProgramSender, Sender
+from benchmarks.call_senders import CALL, Bridge, BrowserSender, ProgramSender, Sender, collect
 from benchmarks.join import open_room
-from benchmarks.live_figures import Curves, figures
+from benchmarks.live_figures import figures
 from models.avatar import read_ownership
 from models.home import avatars_root
 from models.portrait.create import DEFAULT_NAME
@@ -168,12 +167,6 @@ async def _figures(sender: Sender, receiver: Page, seconds: float) -> dict[str, 
         "pictures_per_s": round(len(got.mouth) / seconds, 1),
         **{name: round(value, 2) for name, value in (await sender.state()).items()},
     }
-
-
-async def collect(page: Page) -> Curves:
-    """Return what a page saw and heard since the last time."""
-    found = await page.evaluate("tap.collect()")
-    return Curves(*(np.array(found[name], np.float64).reshape(-1, 2) for name in ("mouth", "sound")))
 
 
 async def _outage(sender: Sender, receiver: Page, seconds: float) -> dict[str, float | None]:

@@ -81,8 +81,7 @@ class BrowserSender:
 
     async def collect(self) -> Curves:
         """Return the camera's and the microphone's curves; see `Sender`."""
-        found = await self._page.evaluate("tap.collect()")
-        return Curves(*(np.array(found[name], np.float64).reshape(-1, 2) for name in ("mouth", "sound")))
+        return await collect(self._page)
 
     async def state(self) -> dict[str, float]:
         """Return what the page reckons; see `Sender`."""
@@ -97,6 +96,13 @@ class BrowserSender:
     async def interrupt(self, seconds: float) -> None:
         """Lose all datagrams; see `Sender`."""
         await _without(self._lossy, seconds)
+
+
+async def collect(page: Page) -> Curves:
+    """Return what a page that is watched saw and heard since the last time."""
+    found = await page.evaluate("tap.collect()")
+    mouth, sound = (np.array(found[name], np.float64).reshape(-1, 2) for name in ("mouth", "sound"))
+    return Curves(mouth, sound, np.array(found["moved"], np.float64))
 
 
 async def _without(lossy: LossyWay, seconds: float) -> None:

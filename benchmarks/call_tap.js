@@ -1,33 +1,50 @@
-// Watches one end of a call from inside its page: how open the mouth is in each picture, how loud each piece of sound.
+// Watches one end of a call from inside its page: how open the mouth is in each picture, whether the face moved, how loud
+// each piece of sound is.
 // Times are milliseconds since 1970: both ends and every program of a machine read one clock.
 
 (() => {
   const SIDE = 24;
   const MOUTH = [0.42, 0.385, 0.14, 0.095]; // left, top, width and height of the film's mouth, in the middle square
+  const FACE = [0.36, 0.24, 0.26, 0.26];
+  const MOVED = 4; // grey levels of one of the face's points
   const AHEAD = 3000; // pieces that may wait for a busy page
   const canvas = new OffscreenCanvas(SIDE, SIDE);
   const context = canvas.getContext("2d", { willReadFrequently: true });
 
-  const tap = { mouth: [], sound: [] };
+  const tap = { mouth: [], sound: [], moved: [] };
   window.tap = tap;
 
   /** How little green the mouth has, 0..1: less, the wider it is open. */
   function openness(picture, width, height) {
-    const [x, y, w, h] = MOUTH;
-    const side = Math.min(width, height);
-    const [left, top] = [(width - side) / 2, (height - side) / 2];
-    context.drawImage(picture, left + x * side, top + y * side, w * side, h * side, 0, 0, SIDE, SIDE);
-    const { data } = context.getImageData(0, 0, SIDE, SIDE);
+    const data = points(picture, width, height, MOUTH);
     let green = 0;
     for (let i = 1; i < data.length; i += 4) green += data[i];
     return 1 - green / (255 * SIDE * SIDE);
+  }
+
+  /** Whether the face differs from what it was when it moved last. */
+  let stood = null;
+  function moved(picture, width, height) {
+    const data = points(picture, width, height, FACE).filter((_, i) => i % 4 === 1);
+    const differs = !stood || data.some((value, i) => Math.abs(value - stood[i]) > MOVED);
+    if (differs) stood = data;
+    return differs;
+  }
+
+  function points(picture, width, height, [x, y, w, h]) {
+    const side = Math.min(width, height);
+    const [left, top] = [(width - side) / 2, (height - side) / 2];
+    context.drawImage(picture, left + x * side, top + y * side, w * side, h * side, 0, 0, SIDE, SIDE);
+    return context.getImageData(0, 0, SIDE, SIDE).data;
   }
 
   /** Look at what a `<video>` shows, when it is to be seen. */
   tap.look = (selector) => {
     const video = document.querySelector(selector);
     const look = (_, { expectedDisplayTime }) => {
-      tap.mouth.push([performance.timeOrigin + expectedDisplayTime, openness(video, video.videoWidth, video.videoHeight)]);
+      const [shownMs, { videoWidth, videoHeight }] = [performance.timeOrigin + expectedDisplayTime, video];
+      tap.mouth.push([shownMs, openness(video, videoWidth, videoHeight)]);
+      if (moved(video, videoWidth, videoHeight)) tap.moved.push(shownMs);
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);
@@ -59,9 +76,9 @@
 
   /** Everything since the last time. */
   tap.collect = () => {
-    const { mouth, sound } = tap;
-    [tap.mouth, tap.sound] = [[], []];
-    return { mouth, sound };
+    const { mouth, sound, moved: moves } = tap;
+    [tap.mouth, tap.sound, tap.moved] = [[], [], []];
+    return { mouth, sound, moved: moves };
   };
 
   // A stream's clock is tied to ours by what came soonest: the page may be late to read, the stream is not.

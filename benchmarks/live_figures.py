@@ -1,6 +1,6 @@
-"""What two curves of one mouth, and two of one voice, tell of a call: how late, how steady, how well together."""
+"""What two curves of one mouth, and two of one voice, tell of a call: how late, and how well together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,9 @@ STRETCH_MS: Final = 4000.0
 Curve = Float64[np.ndarray, "moments 2"]
 """Milliseconds since 1970, and how open the mouth or how loud the voice was then."""
 
+Moments = Float64[np.ndarray, "moments"]
+"""Milliseconds since 1970."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curves:
@@ -23,6 +26,8 @@ class Curves:
 
     mouth: Curve
     sound: Curve
+    moved_ms: Moments = field(default_factory=lambda: np.zeros(0))
+    """When the face was seen to move, where that was looked for."""
 
 
 def figures(sent: Curves, got: Curves) -> dict[str, float | None]:
@@ -47,7 +52,7 @@ def figures(sent: Curves, got: Curves) -> dict[str, float | None]:
         "desync_end_ms": _desync_at_end(sent, got),
         "agreement": round(agreement, 3),
         "voice_agreement": round(heard_agreement, 3),
-        "longest_freeze_ms": longest_freeze_ms(sent.mouth, got.mouth, lag_ms) if agrees else None,
+        "longest_freeze_ms": longest_freeze_ms(got.moved_ms),
     }
 
 
@@ -88,21 +93,9 @@ def spread(sent: Curve, got: Curve) -> dict[str, float | None]:
     return {f"glass_to_glass_p{q}_ms": float(np.percentile(shifts, q)) if shifts else None for q in (50, 95)}
 
 
-def longest_freeze_ms(filmed: Curve, shown: Curve, lag_ms: float) -> float:
-    """Return the longest time in which the mouth that is shown stood after the filmed one had moved on."""
-    spread = max(float(np.ptp(shown[:, 1])), 1e-9)
-    moves = 0.06 * max(float(np.ptp(filmed[:, 1])), 1e-9)
-    longest, start = 0.0, 0
-    for i in range(1, len(shown)):
-        if abs(shown[i, 1] - shown[start, 1]) > 0.02 * spread:
-            start = i
-            continue
-        during = _within(filmed, shown[start, 0] - lag_ms, shown[i, 0] - lag_ms)
-        # A mouth that is shut for a second stands rightly: time counts from the first movement on.
-        moved = during[np.abs(during[:, 1] - during[0, 1]) > moves] if len(during) else during
-        if len(moved):
-            longest = max(longest, shown[i, 0] - lag_ms - moved[0, 0])
-    return round(longest)
+def longest_freeze_ms(moved_ms: Moments) -> float | None:
+    """Return the longest time from one movement of the face to the next; null where it moved less than twice."""
+    return round(float(np.diff(moved_ms).max())) if len(moved_ms) > 1 else None
 
 
 def _within(curve: Curve, begin_ms: float, end_ms: float) -> Curve:
