@@ -175,7 +175,9 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.live:
         from benchmarks.call_live import measure_live
 
-        _report(uvloop.run(measure_live(tuple(arguments.way or WAYS), arguments.seconds)), as_json=arguments.json)
+        _report(
+            uvloop.run(measure_live(tuple(arguments.way or WAYS), arguments.seconds)), as_json=arguments.json
+        )
         return
     who = tracked_people(arguments.clips) if arguments.clips else made_people(arguments.speech)
     if arguments.keep:

@@ -1,4 +1,4 @@
-"""A film and its sound: the default avatar opens its mouth by plan, is loud then, and its head never rests."""
+"""A film and its sound: the default avatar opens its mouth by plan, is loud then, and never holds still."""
 
 import wave
 from collections.abc import Iterator

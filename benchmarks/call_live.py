@@ -79,7 +79,9 @@ def _check_default() -> None:
 
 async def _measure_way(way: str, chromium: str, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="visavis-live-") as scratch:
-        opened = _bridged(chromium, Path(scratch)) if way == "mqtt" else _in_room(way, chromium, Path(scratch))
+        opened = (
+            _bridged(chromium, Path(scratch)) if way == "mqtt" else _in_room(way, chromium, Path(scratch))
+        )
         async with opened as (sender, receiver):
             lines = {}
             for name, share in LINES.items():
@@ -94,7 +96,7 @@ async def _measure_way(way: str, chromium: str, seconds: float) -> dict[str, Any
 
 @asynccontextmanager
 async def _in_room(way: str, chromium: str, folder: Path) -> AsyncIterator[tuple[Sender, Page]]:
-    """Let somebody call, from a browser or a program, who is called by a browser in a room of this process."""
+    """Let a browser or a program call another browser, in a room of this process."""
     lossy = LossyWay()
     async with AsyncExitStack() as stack:
         stack.enter_context(lossy.installed())
@@ -139,7 +141,8 @@ async def _receive(browser: Chromium, link: str) -> Page:
     await page.wait_for("document.body.dataset.how === 'tracked'", PATIENCE_S)
     await page.evaluate(TAP.read_text())
     await page.evaluate(
-        "tap.look('#video'); tap.hear(document.querySelector('#video').srcObject.getAudioTracks()[0]); undefined"
+        "tap.look('#video');"
+        " tap.hear(document.querySelector('#video').srcObject.getAudioTracks()[0]); undefined"
     )
     return page
 

@@ -194,7 +194,9 @@ class ProgramSender:
 class Bridge:
     """A mosquitto, and `visavis call join --page`, which shows who calls over it to a browser."""
 
-    def __init__(self, broker: asyncio.subprocess.Process, via: str, room: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, broker: asyncio.subprocess.Process, via: str, room: asyncio.subprocess.Process
+    ) -> None:
         self._broker, self._room = broker, room
         self.via = via
         """How to call."""
@@ -259,4 +261,3 @@ async def _listens(port: int) -> None:
                 writer.close()
                 return
             await asyncio.sleep(0.05)
-

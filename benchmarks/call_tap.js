@@ -15,8 +15,8 @@
   window.tap = tap;
 
   /** How little green the mouth has, 0..1: less, the wider it is open. */
-  function openness(picture, width, height) {
-    const data = points(picture, width, height, MOUTH);
+  function openness(picture, width, height, mouth = MOUTH) {
+    const data = points(picture, width, height, mouth);
     let green = 0;
     for (let i = 1; i < data.length; i += 4) green += data[i];
     return 1 - green / (255 * SIDE * SIDE);
@@ -38,12 +38,12 @@
     return context.getImageData(0, 0, SIDE, SIDE).data;
   }
 
-  /** Look at what a `<video>` shows, when it is to be seen. */
-  tap.look = (selector) => {
+  /** Look at what a `<video>` shows, when it is to be seen; its mouth may be elsewhere than the film's. */
+  tap.look = (selector, mouth = MOUTH) => {
     const video = document.querySelector(selector);
     const look = (_, { expectedDisplayTime }) => {
       const [shownMs, { videoWidth, videoHeight }] = [performance.timeOrigin + expectedDisplayTime, video];
-      tap.mouth.push([shownMs, openness(video, videoWidth, videoHeight)]);
+      tap.mouth.push([shownMs, openness(video, videoWidth, videoHeight, mouth)]);
       if (moved(video, videoWidth, videoHeight)) tap.moved.push(shownMs);
       video.requestVideoFrameCallback(look);
     };

@@ -94,7 +94,7 @@ def spread(sent: Curve, got: Curve) -> dict[str, float | None]:
 
 
 def longest_freeze_ms(moved_ms: Moments) -> float | None:
-    """Return the longest time from one movement of the face to the next; null where it moved less than twice."""
+    """Return the longest time between two movements of the face; null where it moved less than twice."""
     return round(float(np.diff(moved_ms).max())) if len(moved_ms) > 1 else None
 
 

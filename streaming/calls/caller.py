@@ -22,6 +22,7 @@ from streaming.motion.packet import Header
 logger = logging.getLogger(__name__)
 
 Watcher = Callable[[AVPacket], None]
+VoiceTap = Callable[[Int16[np.ndarray, "samples"], int, float], None]
 LOUD_FRAMES: Final = 8
 """Frames of voice in a row after which somebody has begun to speak: not at a cough."""
 
@@ -56,7 +57,7 @@ class Caller:
         self.on_change: Callable[[], None] = lambda: None
         """Told when what their picture is made from changes."""
         self.motion_taps: list[Callable[[bytes], None]] = []
-        self.voice_taps: list[Callable[[Int16[np.ndarray, samples], int, float], None]] = []
+        self.voice_taps: list[VoiceTap] = []
 
     @property
     def is_speaking(self) -> bool:

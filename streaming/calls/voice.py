@@ -2,8 +2,8 @@
 
 Sound is the master. It is laid where its timestamps say, played a little later than it comes, and what is
 lost is bridged. The motion's clock is tied to it by arrival: what was said and done at one moment took about
-the same way, so the soonest arrivals of both tell how the clocks lie. Motion leaves later, for a camera's picture
-is looked at first; who sends it says by how much.
+the same way, so the soonest arrivals of both tell how the clocks lie. Motion leaves later, for a picture is
+looked at first; who sends it says by how much.
 """
 
 from typing import Final
@@ -75,6 +75,10 @@ class CallVoice:
     def note_lag(self, lag_s: float) -> None:
         """Note by how much later after its moment motion leaves its sender than voice does."""
         self._lag_s = min(max(lag_s, 0.0), LAG_MOST_S)
+
+    def on_motion_clock_s(self, at_s: float) -> float:
+        """Return what the motion's clock says when the voice's says `at_s`; never before its beginning."""
+        return max(0.0, at_s - self._tied())
 
     @property
     def delay_ms(self) -> float:

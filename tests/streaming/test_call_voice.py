@@ -87,7 +87,7 @@ def test_motion_is_waited_for_and_its_clock_is_found():
 
 
 def test_what_leaves_late_is_played_with_what_was_said_then():
-    """Motion that is looked at for 150 ms comes so much later; told of it, the voice waits, and both agree."""
+    """Motion that is looked at for 150 ms comes later; told of it, the voice waits, and both agree."""
     way_s = 0.05 + PIECE_S + 0.15
     told, untold = (Line(motion_way_s=way_s, lag_s=lag_s) for lag_s in (0.15, 0.0))
     for line, apart_s in ((told, 0.0), (untold, 0.15)):
@@ -97,6 +97,16 @@ def test_what_leaves_late_is_played_with_what_was_said_then():
     assert told.voice.delay_ms >= 270
     told.voice.note_lag(60.0)
     assert told.voice.stats()["motion_lag_ms"] == 400, "no more than a sender can be believed"
+
+
+def test_a_voice_is_told_the_time_of_the_motion():
+    voice = CallVoice()
+    assert voice.on_motion_clock_s(7.0) == 7.0, "nothing is known yet"
+    for number in range(200):
+        voice.push(tone(7 + 0.02 * number), RATE_HZ, 7 + 0.02 * number, 0.02 * number + 0.07)
+        voice.note_motion(number // 2, number // 2, 0.04 * (number // 2) + 0.05)
+    assert voice.on_motion_clock_s(8.0) == pytest.approx(1.0, abs=0.041)
+    assert voice.on_motion_clock_s(6.0) == 0.0
 
 
 def test_a_bad_beginning_is_forgotten():

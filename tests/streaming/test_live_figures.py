@@ -1,4 +1,4 @@
-"""The figures that judge a live call: they find lag, desync and freeze, and say nothing where curves disagree."""
+"""The figures that judge a live call: they find lag, desync and freeze; curves that disagree say nothing."""
 
 import numpy as np
 import pytest
