@@ -1,6 +1,6 @@
 """A program that calls, as `visavis call send --video` does, and tells what it films and says, and when.
 
-`python -m benchmarks.call_sender --via LINK --name NAME --avatar NAME --film FILE`; the film goes on for ever.
+`python -m benchmarks.call_sender --via LINK --name NAME --avatar NAME --film FILE`: the film never ends.
 Each line of the output is JSON: `["mouth", ms, openness]` for a picture, `["sound", ms, rms]` for 20 ms, and
 `["state", {...}]`. `lose 0.3` on the input lets that share of packets go; the end of the input ends it.
 """
