@@ -17,7 +17,8 @@ the mouth lie apart is the whole way from glass to glass; see `live_figures` for
     desync_ms           the one less the other; `_end` of the last eight seconds
     longest_freeze_ms   longest time in which nothing moved in the face that is shown; in the film something
                         always does
-    pictures_per_s      that the receiver was shown
+    pictures_per_s      that the receiver was shown; `tier` is the one at the end
+    call_delay_ms       how much later than its soonest arrival the room plays the voice
     tracked_ms          one look of the tracker
     motion_kbps         on the data channel, headers counted; of programs without headers
 
@@ -166,9 +167,11 @@ async def _measure(sender: Sender, receiver: Page, seconds: float) -> dict[str, 
 async def _figures(sender: Sender, receiver: Page, seconds: float) -> dict[str, float | None]:
     sent = await sender.collect()
     got = await collect(receiver)
+    room = await receiver.evaluate("visavis.room")
     return {
         **figures(sent, got),
         "pictures_per_s": round(len(got.mouth) / seconds, 1),
+        **{name: round(room[name], 1) for name in ("call_delay_ms", "tier")},
         **{name: round(value, 2) for name, value in (await sender.state()).items()},
     }
 
