@@ -25,7 +25,7 @@ VOICE_S: Final = 300.0
 SIDE: Final = 480
 RATE_HZ: Final = 48_000
 SWAY_HZ: Final = 0.75
-SWAY_DEG: Final = 3.5
+SWAY_DEG: Final = 1.5
 """The head's gaze goes round in an even circle: a picture that stands can be told at any time."""
 OPENINGS_S: Final = (0.5, 0.8, 2.4, 2.9, 3.1)
 """When the mouth begins to open, for a quarter of a second; at no even beat: no shift fits by chance."""

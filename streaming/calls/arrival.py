@@ -13,6 +13,9 @@ KEPT: Final = 250
 COVERED: Final = 0.95
 """Part of the arrivals that a delay should cover; what is later is bridged."""
 
+COVERED_MOST_S: Final = 0.5
+"""No line makes anybody wait longer; what is later is lost."""
+
 
 class Arrivals:
     """The arrivals of one stream. Times in seconds: `at_s` on the stream's own clock, `now_s` on ours."""
@@ -44,11 +47,13 @@ class Arrivals:
 
     @property
     def needed_s(self) -> float:
-        """How much later than the soonest arrival a moment must be played, for nearly all to be there."""
-        if not self._needs:
-            return 0.0
-        ordered = sorted(self._needs)
-        return ordered[int(COVERED * (len(ordered) - 1))] - self.offset_s
+        """How much later than the soonest arrival a moment must be played, for nearly all to be there.
+
+        What came so late that no delay covers it does not count: after an outage a broker hands all of it on.
+        """
+        soonest_s = self.offset_s
+        ordered = sorted(need for need in self._needs if need - soonest_s <= COVERED_MOST_S)
+        return ordered[int(COVERED * (len(ordered) - 1))] - soonest_s if ordered else 0.0
 
     def silent_s(self, now_s: float) -> float:
         """Return how long nothing has come; endless before anything did."""

@@ -16,14 +16,12 @@ from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME
 from engine.portrayal import Heard
 from models.motion.frame import FPS
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ
-from streaming.calls.arrival import Arrivals
+from streaming.calls.arrival import COVERED_MOST_S, Arrivals
 from streaming.calls.sound import PlacedSound
 
 FRAME_S: Final = 1.0 / FPS
 LEAST_S: Final = 0.06
 """Sound is played at least so much after the soonest arrival."""
-MOST_S: Final = 0.5
-"""No line makes anybody wait longer; what is later is lost."""
 MARGIN_S: Final = 0.01
 BEHIND_S: Final = 0.25
 """After so long without any sound, while sound comes, all of it comes too late: its way has changed."""
@@ -115,7 +113,7 @@ class CallVoice:
         # A frame is taken whole: sound at its end comes that much later than the sound at its begin.
         needed = max(self._voice.needed_s + FRAME_S, self._motion.needed_s + self._lag_s) + MARGIN_S
         falling = LEAST_S + FALLING * (self._delay_s - LEAST_S)
-        self._delay_s = min(max(needed, falling, LEAST_S), MOST_S)
+        self._delay_s = min(max(needed, falling, LEAST_S), COVERED_MOST_S)
 
     def _steered(self, now_s: float) -> float:
         """Return where the next frame begins: after the last one, unless that is too far off."""

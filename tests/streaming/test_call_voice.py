@@ -109,6 +109,15 @@ def test_a_voice_is_told_the_time_of_the_motion():
     assert voice.on_motion_clock_s(6.0) == 0.0
 
 
+def test_what_a_broker_hands_on_after_an_outage_makes_nobody_wait():
+    line = Line(jitter_s=0.01)
+    line._events = sorted((max(at_s, 6.0) if 4 < at_s < 6 else at_s, *what) for at_s, *what in line._events)
+    line.play(0.2, 145)
+    before_ms = line.voice.delay_ms
+    line.play(6.04, 50)
+    assert line.voice.delay_ms < before_ms + 50
+
+
 def test_a_bad_beginning_is_forgotten():
     """Motion came late while a page loaded; ten seconds later nobody waits for it any more."""
     line = Line(motion_way_s=0.07)
