@@ -11,16 +11,16 @@ folder, tracked, instead of made ones. Time is virtual: nothing here depends on 
     what was sent, and what was left pictures      with --pictures: the person drawn from what came, and coded
     by H.264 and VP8, against the camera
 
-With `--live` two real browsers call each other through a room of this machine instead; see `call_live`.
+With `--live` real calls go through a room of this machine to a real browser instead; see `call_live`.
 """
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import uvloop
 from rich.console import Console
 
 from benchmarks.call_link import Call, Line, call, settings
@@ -40,6 +40,8 @@ LINES: Final = {
     "loss 30 %": Line(loss=0.3),
     "outage 2 s": Line(outage=OUTAGE),
 }
+WAYS: Final = ("browser", "program", "mqtt")
+"""Who calls with `--live`; see `call_live`."""
 TARGETS_BPS: Final = (1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000)
 
 
@@ -164,13 +166,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--keep", type=Path, help="write the motion to an .npz file for streaming.motion.fit")
     parser.add_argument("--plot", type=Path, help="draw a PNG file; with --clips H.264 and VP8 are in it")
     parser.add_argument("--pictures", type=Path, help="with --clips: draw PSNR, LPIPS and landmarks, too")
-    parser.add_argument("--live", action="store_true", help="two browsers call each other through a room")
+    parser.add_argument("--live", action="store_true", help="call a real browser through a room")
+    parser.add_argument(
+        "--way", choices=WAYS, action="append", help="with --live: who calls; again for more, all by default"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement with --live")
     arguments = parser.parse_args(argv)
     if arguments.live:
         from benchmarks.call_live import measure_live
 
-        _report(asyncio.run(measure_live(arguments.seconds)), as_json=arguments.json)
+        _report(
+            uvloop.run(measure_live(tuple(arguments.way or WAYS), arguments.seconds)), as_json=arguments.json
+        )
         return
     who = tracked_people(arguments.clips) if arguments.clips else made_people(arguments.speech)
     if arguments.keep:

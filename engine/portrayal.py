@@ -96,6 +96,8 @@ class Portrayal:
         self._making: asyncio.Task[Picture] | None = None
         self._begin_s: float | None = None
         self._index = 0
+        self.is_watched = True
+        """Whether anybody sees the pictures; else motion and sound go on, and the last picture stays."""
         self._closed = False
 
     @property
@@ -171,7 +173,7 @@ class Portrayal:
         """Make the frame's picture, if there is time for it. Returns whether it is shown as it should be."""
         chunk = SpeechChunk(heard.speech, presence, heard.ahead, int(heard.arrives), heard.at_s)
         if self._making is None:
-            wants = self._shown is None or self._tiers.wants_picture(self._index, now_s)
+            wants = self._shown is None or (self.is_watched and self._tiers.wants_picture(self._index, now_s))
             self._making = asyncio.create_task(self._make(chunk, draws=wants), name="portrayal")
         # The first picture waits for caches and compilers, and there is nothing to show before it.
         timeout_s = None if self._shown is None else now_s + PATIENCE_S - self._clock.now_s()

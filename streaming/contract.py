@@ -192,6 +192,14 @@ class InCall(Protocol):
         """Take a packet of the visitor's motion, whatever it holds."""
         ...
 
+    def note_lag(self, lag_s: float) -> None:
+        """Take by how much later after its moment the visitor's motion leaves than the voice."""
+        ...
+
+    def watch(self, *, on: bool) -> None:
+        """Say whether the visitor looks at the picture; voices go on without."""
+        ...
+
     def attach(self, wires: Wires) -> None:
         """Take the ways to send past the picture; called once, before anything comes."""
         ...

@@ -1,7 +1,7 @@
 """The wire protocol of the data channel "events": one JSON object a message, told apart by `kind` or `type`.
 
 Room to page: the events of `streaming.contract`, and `stats` and `pong` of this module.
-Page to room: `say`, `hold`, `release`, `ping`.
+Page to room: `say`, `hold`, `release`, `watch`, `lag`, `ping`.
 """
 
 import dataclasses
@@ -38,6 +38,20 @@ class Release(_Message):
     type: Literal["release"]
 
 
+class Watch(_Message):
+    """Whether the page shows the picture of a call; what nobody looks at is not drawn."""
+
+    type: Literal["watch"]
+    on: bool
+
+
+class Lag(_Message):
+    """By how much later after its moment the page's motion leaves than its voice: looking takes its time."""
+
+    type: Literal["lag"]
+    ms: float = Field(ge=-1000, le=1000)
+
+
 class Ping(_Message):
     """Asks for a `pong` with the same time, to measure the round trip."""
 
@@ -47,7 +61,7 @@ class Ping(_Message):
     """By how much the page plays pictures later than their sound, where it can tell."""
 
 
-PageMessage = Say | Hold | Release | Ping
+PageMessage = Say | Hold | Release | Watch | Lag | Ping
 _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])
 
 
@@ -63,7 +77,7 @@ def parse_message(raw: str | bytes, text_max_chars: int) -> PageMessage:
     try:
         message = _PAGE_MESSAGE.validate_json(raw)
     except ValidationError as error:
-        msg = "not a message; say, hold, release and ping are known"
+        msg = "not a message; say, hold, release, watch, lag and ping are known"
         raise MessageError(msg) from error
     if isinstance(message, Say) and len(message.text) > text_max_chars:
         msg = f"a typed turn has at most {text_max_chars} characters, this one has {len(message.text)}"

@@ -15,11 +15,13 @@ from streaming.contract import Attendant, InCall, Latency, Wires
 from streaming.media import Media
 from streaming.messages import (
     Hold,
+    Lag,
     MessageError,
     PageMessage,
     Ping,
     Release,
     Say,
+    Watch,
     encode_error,
     encode_event,
     encode_pong,
@@ -195,6 +197,12 @@ class Visit:
                 self._partner.hold()
             case Release():
                 self._partner.release()
+            case Watch(on=on):
+                if isinstance(self._partner, InCall):
+                    self._partner.watch(on=on)
+            case Lag(ms=ms):
+                if isinstance(self._partner, InCall):
+                    self._partner.note_lag(ms / 1000)
             case Ping():
                 if message.av_offset_ms is not None:
                     self._av_offset_ms = message.av_offset_ms

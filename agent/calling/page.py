@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Int16
+
 from agent.calling.join import bridge, portrait_of
 from agent.calling.line import open_end
 from agent.config import Config
 from agent.host import ConversationHost
 from agent.serve import serve
+from streaming.calls.caller import Caller, VoiceTap
 from streaming.calls.end import CallEnd
 from streaming.room import Room
 
@@ -52,8 +56,17 @@ async def _give_back(end: CallEnd, room: Room) -> None:
         for caller in visitors[:1]:
             if end.send_motion not in caller.motion_taps:
                 caller.motion_taps.append(end.send_motion)
-                caller.voice_taps.append(end.send_voice)
+                caller.voice_taps.append(_tied(end, caller))
         await asyncio.sleep(0.2)
+
+
+def _tied(end: CallEnd, caller: Caller) -> VoiceTap:
+    """Return what sends a voice with the motion's times: a broker's call has one clock, a page has two."""
+
+    def tap(pcm: Int16[np.ndarray, "samples"], rate_hz: int, at_s: float) -> None:
+        end.send_voice(pcm, rate_hz, caller.voice.on_motion_clock_s(at_s))
+
+    return tap
 
 
 def _call_link(link: str) -> str:

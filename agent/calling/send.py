@@ -54,6 +54,7 @@ async def send(
     looking: asyncio.Task[None] | None = None
 
     async def look(moment: Moment) -> None:
+        """Track one picture in a thread, and send the motion that is complete with it."""
         nonlocal states, sent
         picture = moment.picture
         face = None if picture is None else await asyncio.to_thread(tracker.see, picture, _ms(moment))

@@ -97,6 +97,7 @@ async def in_time(moments: Iterator[Moment], *, is_live: bool) -> AsyncIterator[
         queue.put_nowait(item)
 
     def read() -> None:
+        """Read in a thread until told to stop; what comes last is None, or the error that ended it."""
         last: Exception | None = None
         try:
             for moment in moments:

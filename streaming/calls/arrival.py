@@ -9,9 +9,12 @@ from collections import deque
 from typing import Final
 
 KEPT: Final = 250
-"""Arrivals that are remembered at most: five seconds of voice, forty of motion."""
+"""Arrivals that are remembered at most: five seconds of voice in pieces of 20 ms, ten of motion in frames."""
 COVERED: Final = 0.95
 """Part of the arrivals that a delay should cover; what is later is bridged."""
+
+COVERED_MOST_S: Final = 0.5
+"""No line makes anybody wait longer; what is later is lost."""
 
 
 class Arrivals:
@@ -44,11 +47,13 @@ class Arrivals:
 
     @property
     def needed_s(self) -> float:
-        """How much later than the soonest arrival a moment must be played, for nearly all to be there."""
-        if not self._needs:
-            return 0.0
-        ordered = sorted(self._needs)
-        return ordered[int(COVERED * (len(ordered) - 1))] - self.offset_s
+        """How much later than the soonest arrival a moment must be played, for nearly all to be there.
+
+        What came so late that no delay covers it does not count: after an outage a broker hands all of it on.
+        """
+        soonest_s = self.offset_s
+        ordered = sorted(need for need in self._needs if need - soonest_s <= COVERED_MOST_S)
+        return ordered[int(COVERED * (len(ordered) - 1))] - soonest_s if ordered else 0.0
 
     def silent_s(self, now_s: float) -> float:
         """Return how long nothing has come; endless before anything did."""

@@ -48,6 +48,7 @@ class Call:
         self._callers.append(caller)
         if line is not None:
             self._lines.append(line)
+            line.on_watch = self._note_watched
         caller.on_change = self._tell
         try:
             await self._draw()
@@ -103,7 +104,14 @@ class Call:
                 shown = others[0] if others else None
             self._shown[line] = shown
             line.follow(shown, others)
+        self._note_watched()
         self._tell()
+
+    def _note_watched(self) -> None:
+        """Let pictures be made of those alone whom somebody looks at."""
+        for caller in self._callers:
+            shown = [line for line in self._lines if line.watches and self._shown.get(line) is caller]
+            caller.be_watched(by_somebody=bool(shown))
 
     async def _watch(self) -> None:
         """Show who speaks, where there is a choice."""
@@ -116,6 +124,7 @@ class Call:
                 if len(others) > 1 and speaking and shown not in speaking:
                     self._shown[line] = speaking[0]
                     line.follow(speaking[0], others)
+                    self._note_watched()
                     self._tell()
 
     def _tell(self) -> None:

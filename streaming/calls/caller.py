@@ -22,6 +22,7 @@ from streaming.motion.packet import Header
 logger = logging.getLogger(__name__)
 
 Watcher = Callable[[AVPacket], None]
+VoiceTap = Callable[[Int16[np.ndarray, "samples"], int, float], None]
 LOUD_FRAMES: Final = 8
 """Frames of voice in a row after which somebody has begun to speak: not at a cough."""
 
@@ -50,12 +51,13 @@ class Caller:
         self._watchers: list[Watcher] = []
         self._tick: int | None = None
         self._bytes_in = 0
+        self._is_watched = True
         self.loud_frames = 0
         """Frames in a row, lately, in which they spoke."""
         self.on_change: Callable[[], None] = lambda: None
         """Told when what their picture is made from changes."""
         self.motion_taps: list[Callable[[bytes], None]] = []
-        self.voice_taps: list[Callable[[Int16[np.ndarray, samples], int, float], None]] = []
+        self.voice_taps: list[VoiceTap] = []
 
     @property
     def is_speaking(self) -> bool:
@@ -95,7 +97,14 @@ class Caller:
                 return self._motion
 
             self._portrayal = await host.portray(self.card.name, self.voice, movement)
+            self._portrayal.is_watched = self._is_watched
             self._task = asyncio.create_task(self._run(self._portrayal), name=f"portrayal {self.person.name}")
+
+    def be_watched(self, *, by_somebody: bool) -> None:
+        """Say whether anybody is shown their picture; unseen they are heard, and no picture is made."""
+        self._is_watched = by_somebody
+        if self._portrayal is not None:
+            self._portrayal.is_watched = by_somebody
 
     async def rest(self) -> None:
         """Draw them no more: nobody looks. `draw` begins anew."""

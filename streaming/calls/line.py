@@ -33,6 +33,10 @@ class CallLine:
     def __init__(self, caller: Caller, *, draws: bool, limits: VideoBitrate, on_leave: "OnLeave") -> None:
         self.caller = caller
         self.draws = draws
+        self.watches = draws
+        """Whether the person looks at the picture."""
+        self.on_watch: Callable[[], None] = lambda: None
+        """Told when `watches` changes."""
         self._on_leave = on_leave
         self._events: asyncio.Queue[RoomEvent | None] = asyncio.Queue(EVENTS_MAX)
         self._events_dropped = 0
@@ -132,6 +136,15 @@ class CallLine:
     def push_motion(self, packet: bytes) -> None:
         """Let the others see the person move; see `InCall`."""
         self.caller.push_motion(packet)
+
+    def note_lag(self, lag_s: float) -> None:
+        """Let the motion be that much sooner than it comes; see `InCall`."""
+        self.caller.voice.note_lag(lag_s)
+
+    def watch(self, *, on: bool) -> None:
+        """Say whether the person looks at the picture; see `InCall`."""
+        self.watches = on and self.draws
+        self.on_watch()
 
     def push_audio(self, pcm: Int16[np.ndarray, "samples"], sample_rate_hz: int) -> None:
         """Do nothing: a call needs the times of what is heard; see `push_voice`."""

@@ -2,7 +2,8 @@
 
 Sound is the master. It is laid where its timestamps say, played a little later than it comes, and what is
 lost is bridged. The motion's clock is tied to it by arrival: what was said and done at one moment took about
-the same way, so the soonest arrivals of both tell how the clocks lie.
+the same way, so the soonest arrivals of both tell how the clocks lie. Motion leaves later, for a picture is
+looked at first; who sends it says by how much.
 """
 
 from typing import Final
@@ -15,24 +16,24 @@ from engine.packets import MEDIA_RATE_HZ, MEDIA_SAMPLES_PER_FRAME
 from engine.portrayal import Heard
 from models.motion.frame import FPS
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ
-from streaming.calls.arrival import Arrivals
+from streaming.calls.arrival import COVERED_MOST_S, Arrivals
 from streaming.calls.sound import PlacedSound
 
 FRAME_S: Final = 1.0 / FPS
 LEAST_S: Final = 0.06
 """Sound is played at least so much after the soonest arrival."""
-MOST_S: Final = 0.5
-"""No line makes anybody wait longer; what is later is lost."""
 MARGIN_S: Final = 0.01
 BEHIND_S: Final = 0.25
 """After so long without any sound, while sound comes, all of it comes too late: its way has changed."""
 STEP_S: Final = 0.02
 """By how much the delay is corrected at once, in a quiet moment: nobody hears a pause change by so little."""
+LAG_MOST_S: Final = 0.4
+"""No sender is believed that its motion leaves later than this."""
 JUMP_S: Final = 0.12
 """An error above this is corrected at once, whatever is said."""
 QUIET_RMS: Final = 200.0
-FALLING: Final = 0.998
-"""What is left, frame by frame, of a delay that is longer than needed: half of it after 14 seconds."""
+FALLING: Final = 0.996
+"""What is left, frame by frame, of a delay that is longer than needed: half of it after 7 seconds."""
 GONE_S: Final = 0.6
 """A voice of which nothing came for so long does not arrive: browsers send silence, too."""
 AHEAD_FRAMES: Final = 5
@@ -54,6 +55,7 @@ class CallVoice:
         """Where in the voice the next frame begins."""
         self._tie_s: float | None = None
         """The voice's time less the motion's."""
+        self._lag_s = 0.0
         self._delay_s = LEAST_S
         self.corrections = 0
         """How often time was left out or put in."""
@@ -65,7 +67,16 @@ class CallVoice:
 
     def note_motion(self, first_tick: int, last_tick: int, now_s: float) -> None:
         """Note that a packet came whose frames are of these ticks, counted on beyond 65536."""
-        self._motion.note(first_tick * FRAME_S, last_tick * FRAME_S, now_s)
+        for tick in range(first_tick, last_tick + 1):
+            self._motion.note(tick * FRAME_S, last_tick * FRAME_S, now_s)
+
+    def note_lag(self, lag_s: float) -> None:
+        """Note by how much later after its moment motion leaves its sender than voice does."""
+        self._lag_s = min(max(lag_s, 0.0), LAG_MOST_S)
+
+    def on_motion_clock_s(self, at_s: float) -> float:
+        """Return what the motion's clock says when the voice's says `at_s`; never before its beginning."""
+        return max(0.0, at_s - self._tied())
 
     @property
     def delay_ms(self) -> float:
@@ -79,6 +90,7 @@ class CallVoice:
             "voice_lost_ms": self._sound.lost_ms,
             "voice_late_ms": self._sound.late_ms,
             "voice_corrections": float(self.corrections),
+            "motion_lag_ms": 1000.0 * self._lag_s,
         }
 
     def take(self, now_s: float) -> Heard:
@@ -99,9 +111,9 @@ class CallVoice:
     def _settle(self) -> None:
         """Let the delay rise at once to what is needed, and fall slowly."""
         # A frame is taken whole: sound at its end comes that much later than the sound at its begin.
-        needed = max(self._voice.needed_s + FRAME_S, self._motion.needed_s) + MARGIN_S
+        needed = max(self._voice.needed_s + FRAME_S, self._motion.needed_s + self._lag_s) + MARGIN_S
         falling = LEAST_S + FALLING * (self._delay_s - LEAST_S)
-        self._delay_s = min(max(needed, falling, LEAST_S), MOST_S)
+        self._delay_s = min(max(needed, falling, LEAST_S), COVERED_MOST_S)
 
     def _steered(self, now_s: float) -> float:
         """Return where the next frame begins: after the last one, unless that is too far off."""
@@ -119,14 +131,14 @@ class CallVoice:
         """Return the voice's time less the motion's; it changes only when wrong by more than a frame."""
         if self._is_tied or not self._motion:
             return self._tie_s or 0.0
-        tie_s = self._motion.offset_s - self._voice.offset_s
+        tie_s = self._motion.offset_s - self._lag_s - self._voice.offset_s
         if self._tie_s is None or abs(tie_s - self._tie_s) > FRAME_S:
             self._tie_s = tie_s
         return self._tie_s
 
     def _motion_now(self, now_s: float) -> float:
         """Return the motion's time without any voice."""
-        return now_s - self._motion.offset_s - self._delay_s if self._motion else 0.0
+        return now_s - self._motion.offset_s + self._lag_s - self._delay_s if self._motion else 0.0
 
     def _for_motion(
         self, head_s: float, pcm: Int16[np.ndarray, "960"]

@@ -5,6 +5,8 @@ const WASM = "/tracker/wasm";
 const MODEL = "/tracker/face_landmarker.task";
 const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
 const PATIENCE_MS = 60_000;
+const HALF_PICTURE_MS = 20; // looks come at even times: at the picture nearest to when there is time
+const SHARE = 0.6; // of the time that looking may take: where each look takes long, fewer pictures are looked at
 
 let loading = null;
 
@@ -83,17 +85,20 @@ export class Camera extends EventTarget {
       landmarker(), new Promise((_, fail) => setTimeout(fail, PATIENCE_MS, new Error("The face tracker does not start."))),
     ]);
     let last = 0;
+    let freeMs = 0;
     const see = (picture, capturedMs) => {
       const began = performance.now();
       const at = Math.max(began, last + 1); // the tracker wants times that rise
       last = at;
       const result = tracker.detectForVideo(picture, at);
-      this.trackMs += 0.1 * (performance.now() - began - this.trackMs);
+      const ended = performance.now();
+      this.trackMs += 0.1 * (ended - began - this.trackMs);
+      freeMs = ended + this.trackMs * (1 / SHARE - 1) - HALF_PICTURE_MS;
       onFace(result, capturedMs);
     };
     const look = (now, { captureTime }) => {
       if (this.stream !== stream) return;
-      if (!document.hidden) see(this.video, captureTime ?? now);
+      if (!document.hidden && performance.now() >= freeMs) see(this.video, captureTime ?? now);
       this.video.requestVideoFrameCallback(look);
     };
     this.video.requestVideoFrameCallback(look);
@@ -113,7 +118,7 @@ export class Camera extends EventTarget {
       while (document.hidden && this.stream === stream) {
         const { value: picture, done } = await reader.read();
         if (done) return;
-        if (this.stream === stream) see(picture, performance.now());
+        if (this.stream === stream && performance.now() >= freeMs) see(picture, performance.now());
         picture.close();
       }
       track.stop();

@@ -9,6 +9,8 @@ import { EXPRESSIONS, Retarget } from "./retarget.js";
 import { listed, NAME_KEY, roomAsked } from "./together.js";
 
 const HOW_WORDS = { tracked: "", voice: "Drawn from the voice", still: "Nothing arrives" };
+const VOICE_LAG_MS = 30; // from the microphone to the sender, browsers take about so long
+const LAG_STEP_MS = 10;
 const VOICE_HEADERS_BYTES = 50; // IP, UDP and SRTP of each packet, which the browser does not count
 
 export class InCall {
@@ -19,11 +21,14 @@ export class InCall {
     this.retarget = new Retarget();
     this.sender = null;
     this.wantsCamera = false;
+    this.wantsPicture = true;
     this.people = [];
     this.me = this.shown = "";
     this.voice = null;
     $("camera-toggle").onclick = () => (this.camera.isOn ? this.stopCamera() : this.startCamera());
     $("self").onclick = () => this.calibrate();
+    $("picture-toggle").onclick = () => this.showPicture(!this.wantsPicture);
+    document.addEventListener("visibilitychange", () => this.#tellWatching());
     this.camera.addEventListener("lost", () => this.stopCamera(this.camera.problem));
     if (this.call) document.body.dataset.call = "true";
   }
@@ -78,7 +83,8 @@ export class InCall {
   async begin(withCamera) {
     this.wantsCamera = withCamera && this.hasTracker;
     $("camera-toggle").hidden = !this.hasTracker;
-    $("call-facts").hidden = false;
+    $("call-facts").hidden = $("picture-toggle").hidden = false;
+    this.showPicture(true);
     this.#wait();
     if (this.wantsCamera) await this.startCamera();
   }
@@ -88,12 +94,40 @@ export class InCall {
     this.line = line;
     this.sender = null;
     this.voice = null;
+    this.lagMs = -Infinity;
+    if (!this.watches) this.#tellWatching();
+  }
+
+  /** Whether the others' picture is looked at; else the room need not draw and send it. */
+  get watches() {
+    return this.wantsPicture && !document.hidden;
+  }
+
+  /** Show the others, or hear them only. */
+  showPicture(on) {
+    const changed = this.wantsPicture !== on;
+    this.wantsPicture = on;
+    $("picture-toggle").dataset.mic = on ? "on" : "off";
+    $("picture-toggle").setAttribute("aria-label", on ? "Picture of the others on" : "Picture of the others off");
+    if (!changed) return;
+    this.#tellWatching();
+    if (this.shown) this.#uncover();
+  }
+
+  #tellWatching() {
+    this.line?.send({ type: "watch", on: this.watches });
+  }
+
+  /** Let the other be seen, or say that their picture is off. */
+  #uncover() {
+    if (this.wantsPicture) this.stage.uncover();
+    else this.stage.cover("The picture is off", { hint: "You hear each other.", action: "Show it", run: () => this.showPicture(true) });
   }
 
   end() {
     this.camera.close();
     [this.line, this.sender, this.people, this.shown] = [null, null, [], ""];
-    $("self").hidden = $("call-facts").hidden = true;
+    $("self").hidden = $("call-facts").hidden = $("picture-toggle").hidden = true;
     delete document.body.dataset.how;
     $("guests").hidden = true;
     $("camera-toggle").dataset.mic = "none";
@@ -156,7 +190,7 @@ export class InCall {
     document.body.dataset.how = other?.how ?? "";
     $("presence-text").textContent = other ? HOW_WORDS[other.how] : "";
     if (changed && other) {
-      this.stage.uncover();
+      this.#uncover();
       this.stage.title = other.title;
     }
     if (!other) this.#wait();
@@ -191,6 +225,15 @@ export class InCall {
     const rows = [["Motion", motion], ["Voice", voice], ["Picture in", browser.videoKbps ?? 0]];
     $("call-facts").replaceChildren(...rows.map(([name, kbps]) => el("span", {}, `${name} `, el("b", { textContent: kbps.toFixed(kbps < 10 ? 1 : 0) }))), el("small", { textContent: "kbit/s" }));
     this.sentKbps = { motion, voice };
+    this.#tellLag();
+  }
+
+  /** Tell how much later than the voice the motion leaves: the room shows both together. */
+  #tellLag() {
+    const lagMs = this.camera.isOn ? this.sender?.lagMs() : null;
+    if (lagMs == null || Math.abs(lagMs - this.lagMs) < LAG_STEP_MS) return;
+    this.lagMs = lagMs;
+    this.line?.send({ type: "lag", ms: Math.round(lagMs - VOICE_LAG_MS) });
   }
 
   #draw() {

@@ -46,6 +46,8 @@ window.visavis = {
   get state() { return document.body.dataset.state; },
   get browser() { return facts.browser; },
   get call() { return inCall; },
+  /** What the room counted last, by name. */
+  get room() { return latency.room; },
   get joinMs() { return performance.getEntriesByName("visavis:join").at(-1)?.duration ?? null; },
   /** Milliseconds from the click to each step of joining. */
   get joinStages() {
@@ -135,7 +137,7 @@ function follow(phase) {
   if (phase === "live") {
     attempts = 0;
     stage.setPhase("live");
-    if (!inCall.call || inCall.shown) stage.uncover();
+    if (!inCall.call || (inCall.shown && inCall.wantsPicture)) stage.uncover();
     setStatus("Live", "good");
     showHint(microphone);
     clearInterval(measuring);

@@ -43,6 +43,11 @@ export class MotionSender {
     return this.sent.reduce((sum, { bytes }) => sum + 8 * bytes, 0) / RATE_MS;
   }
 
+  /** By how many milliseconds motion leaves later than it was seen, at the least lately; null where none left. */
+  lagMs() {
+    return this.sent.length ? Math.min(...this.sent.map(({ lagMs }) => lagMs)) : null;
+  }
+
   #skip(ticks, atMs) {
     if (ticks <= 0) return;
     this.#give(this.encoder.skip(ticks), atMs);
@@ -51,7 +56,8 @@ export class MotionSender {
 
   #give(packet, atMs) {
     if (!packet) return;
-    this.sent.push({ atMs, bytes: 93 + 4 * Math.ceil(packet.length / 4) });
+    const lagMs = performance.now() - this.beginMs - this.tick * TICK_MS;
+    this.sent.push({ atMs, lagMs, bytes: 93 + 4 * Math.ceil(packet.length / 4) });
     this.send(packet);
   }
 }

@@ -54,6 +54,14 @@ class Slow(InlineCompute):
         return await super().run(fn, *args, lane=lane)
 
 
+class Counting(BoxPicture):
+    drawn = 0
+
+    def step(self, motion, state, tier):
+        self.drawn += 1
+        return super().step(motion, state, tier)
+
+
 class Failing(BoxPicture):
     def step(self, motion, state, tier):
         if state == 3:
@@ -114,6 +122,22 @@ async def test_a_learned_picture_that_just_misses_its_frame_gives_way_to_the_war
 async def test_the_best_tier_is_never_bettered():
     packets, _ = await take(portrayal(best=Tier.WARP), 5)
     assert {packet.tier for packet in packets} == {Tier.WARP}
+
+
+async def test_whom_nobody_watches_is_heard_and_moves_and_is_not_drawn():
+    motion, picture = Heeding(), Counting()
+    one = portrayal(motion=motion, picture=picture)
+    await anext(one)
+    one.is_watched = False
+    packets = [await anext(one) for _ in range(20)]
+    assert picture.drawn == 1
+    assert len(motion.chunks) == 21
+    assert all(packet.picture is packets[0].picture for packet in packets)
+    assert [packet.pcm[0] for packet in packets] == list(range(1, 21))
+    one.is_watched = True
+    await take(one, 5)
+    assert picture.drawn == 6
+    assert one.stats()["late_frames"] == 0
 
 
 async def test_a_picture_that_fails_leaves_the_last_one(caplog):

@@ -20,8 +20,11 @@ def tone(at_s, seconds=PIECE_S, peak=8000):
 class Line:
     """Sends a voice and motion over a line, and plays it, 40 ms a frame."""
 
-    def __init__(self, *, way_s=0.05, jitter_s=0.0, loss=0.0, motion_way_s=None, clock_s=1000.0, seed=0):
+    def __init__(
+        self, *, way_s=0.05, jitter_s=0.0, loss=0.0, motion_way_s=None, lag_s=0.0, clock_s=1000.0, seed=0
+    ):
         self.voice = CallVoice()
+        self.voice.note_lag(lag_s)
         self._random = np.random.default_rng(seed)
         self._clock_s = clock_s
         self._events = []
@@ -81,6 +84,51 @@ def test_motion_is_waited_for_and_its_clock_is_found():
     assert last.at_s == pytest.approx(voice_s, abs=0.041)
     steps = np.diff([h.at_s for h in heard[25:]])
     assert np.allclose(steps, 0.04, atol=0.021), "the motion's clock does not jump"
+
+
+def test_what_leaves_late_is_played_with_what_was_said_then():
+    """Motion that is looked at for 150 ms comes later; told of it, the voice waits, and both agree."""
+    way_s = 0.05 + PIECE_S + 0.15
+    told, untold = (Line(motion_way_s=way_s, lag_s=lag_s) for lag_s in (0.15, 0.0))
+    for line, apart_s in ((told, 0.0), (untold, 0.15)):
+        last = line.play(1.0, 200)[-1]
+        voice_s = line.voice._head_s - 0.04
+        assert voice_s - last.at_s == pytest.approx(apart_s, abs=0.041)
+    assert told.voice.delay_ms >= 270
+    told.voice.note_lag(60.0)
+    assert told.voice.stats()["motion_lag_ms"] == 400, "no more than a sender can be believed"
+
+
+def test_a_voice_is_told_the_time_of_the_motion():
+    voice = CallVoice()
+    assert voice.on_motion_clock_s(7.0) == 7.0, "nothing is known yet"
+    for number in range(200):
+        voice.push(tone(7 + 0.02 * number), RATE_HZ, 7 + 0.02 * number, 0.02 * number + 0.07)
+        voice.note_motion(number // 2, number // 2, 0.04 * (number // 2) + 0.05)
+    assert voice.on_motion_clock_s(8.0) == pytest.approx(1.0, abs=0.041)
+    assert voice.on_motion_clock_s(6.0) == 0.0
+
+
+def test_what_a_broker_hands_on_after_an_outage_makes_nobody_wait():
+    line = Line(jitter_s=0.01)
+    line._events = sorted((max(at_s, 6.0) if 4 < at_s < 6 else at_s, *what) for at_s, *what in line._events)
+    line.play(0.2, 145)
+    before_ms = line.voice.delay_ms
+    line.play(6.04, 50)
+    assert line.voice.delay_ms < before_ms + 50
+
+
+def test_a_bad_beginning_is_forgotten():
+    """Motion came late while a page loaded; ten seconds later nobody waits for it any more."""
+    line = Line(motion_way_s=0.07)
+    line._events = sorted(
+        (at_s + (0.3 if kind == "motion" and at_s < 3 else 0.0), kind, what)
+        for at_s, kind, what in line._events
+    )
+    line.play(1.0, 100)
+    assert line.voice.delay_ms > 400
+    line.play(5.0, 350)
+    assert line.voice.delay_ms < 250, "and it falls on"
 
 
 def test_lost_packets_are_bridged_and_then_silent():

@@ -76,6 +76,48 @@ async def test_without_a_camera_the_face_is_made_from_the_voice_and_without_both
         await until(lambda: how(ben, "Ben") == "still")  # of Ben comes neither
 
 
+async def test_who_does_not_look_is_sent_sound_and_no_pictures():
+    async with (
+        open_room(FakeHost(size=64)) as room,
+        calling(room, Microphone(), who="Ann") as ann,
+        calling(room, who="Ben") as ben,
+        moving(ann),
+    ):
+        await until(lambda: how(ben, "Ann") == "tracked")
+        await watch(ben, 5)
+        await ben.send(type="watch", on=False)
+        begin = await pictures_sent(ben, after=2)
+        assert begin > 5
+        assert await pictures_sent(ben, after=1) - begin <= 3, "one a second, lest it is taken for frozen"
+        await hear(ben)
+        assert how(ben, "Ann") == "tracked", "what it would be made from is told all the same"
+        await ben.send(type="watch", on=True)
+        assert await pictures_sent(ben, after=2) - begin > 15
+
+
+async def pictures_sent(person, after):
+    """Return how many pictures were sent to somebody, when the room has told so many more times."""
+
+    def told():
+        return [event["values"]["pictures_sent"] for event in person.events if event["kind"] == "stats"]
+
+    count = len(told()) + after
+    await until(lambda: len(told()) >= count)
+    return told()[-1]
+
+
+async def test_the_room_is_told_by_how_much_motion_is_late():
+    async with (
+        open_room(FakeHost(size=64)) as room,
+        calling(room, Microphone(), who="Ann") as ann,
+        calling(room, who="Ben") as ben,
+    ):
+        await ann.send(type="lag", ms=70)
+        await until(
+            lambda: any(e["kind"] == "stats" and e["values"].get("motion_lag_ms") == 70 for e in ben.events)
+        )
+
+
 async def test_who_draws_for_themselves_gets_motion_and_sound_and_costs_no_place():
     host = FakeHost(size=128)
     async with (

@@ -1,32 +1,63 @@
-"""The figures that judge a live call: they find lag and freeze, and say nothing where mouths disagree."""
+"""The figures that judge a live call: they find lag, desync and freeze; curves that disagree say nothing."""
 
 import numpy as np
+import pytest
 
-from benchmarks.call_live import longest_freeze_ms, shift, spread
-
-
-def curves(lag_ms, stands=(0.0, 0.0), least=0.0):
-    """A mouth that opens at no even beat, as filmed and as shown."""
-    at_ms = np.arange(0, 20_000, 40.0)
-    opening = np.clip(np.sin(at_ms / 211) * np.sin(at_ms / 1307), least, 1) * 100
-    kept = opening.copy()
-    still = (at_ms >= stands[0]) & (at_ms < stands[1])
-    kept[still] = opening[np.argmax(still)] if still.any() else 0
-    return np.stack([at_ms, opening], 1), np.stack([at_ms + lag_ms, kept], 1)
+from benchmarks.call_loss import LossyWay
+from benchmarks.live_figures import Curves, figures, longest_freeze_ms, shift, spread
 
 
-def test_the_live_figures_find_a_lag_and_a_freeze():
-    filmed, shown = curves(320.0, stands=(9000, 10_000), least=-1)
-    lag_ms, agreement = shift(filmed, shown)
+def curve(lag_ms=0.0, every_ms=40.0):
+    """A mouth, or a voice, that opens at no even beat."""
+    at_ms = np.arange(0, 20_000, every_ms)
+    return np.stack([at_ms + lag_ms, np.clip(np.sin(at_ms / 211) * np.sin(at_ms / 1307), 0, 1)], 1)
+
+
+def ends(mouth_ms, voice_ms):
+    sent = Curves(curve(), curve(every_ms=10))
+    return sent, Curves(curve(mouth_ms), curve(voice_ms, every_ms=10), np.arange(0.0, 20_000.0, 40.0))
+
+
+def test_lag_and_desync_are_found():
+    lag_ms, agreement = shift(curve(), curve(320.0))
     assert abs(lag_ms - 320) <= 10
     assert agreement > 0.8
-    assert 700 <= longest_freeze_ms(filmed, shown, lag_ms) <= 1050
-    assert longest_freeze_ms(*curves(320.0), 320.0) <= 40, "a mouth that is shut for a second stands rightly"
-    found = spread(*curves(320.0))
-    assert all(abs(found[name] - 320) <= 10 for name in ("glass_to_glass_p50_ms", "glass_to_glass_p95_ms"))
+    found = figures(*ends(320.0, 240.0))
+    assert all(abs(found[f"glass_to_glass_{name}"] - 320) <= 10 for name in ("ms", "p50_ms", "p95_ms"))
+    assert abs(found["mouth_to_ear_ms"] - 240) <= 10
+    assert abs(found["desync_ms"] - 80) <= 10
+    assert abs(found["desync_end_ms"] - 80) <= 10
+    assert found["longest_freeze_ms"] == 40
 
 
-def test_the_live_figures_say_nothing_of_mouths_that_do_not_agree():
-    filmed, shown = curves(0.0)
-    shown[:, 1] = np.random.default_rng(1).permutation(shown[:, 1])
-    assert spread(filmed, shown) == {"glass_to_glass_p50_ms": None, "glass_to_glass_p95_ms": None}
+def test_a_desync_that_comes_late_shows_at_the_end():
+    sent, got = ends(300.0, 300.0)
+    got.mouth[got.mouth[:, 0] > 9000, 0] += 150
+    assert figures(sent, got)["desync_end_ms"] == pytest.approx(150, abs=15)
+
+
+def test_a_face_that_stands_is_found():
+    moved_ms = np.concatenate([np.arange(0.0, 5000.0, 40.0), np.arange(5600.0, 9000.0, 40.0)])
+    assert longest_freeze_ms(moved_ms) == pytest.approx(640, abs=1)
+    assert longest_freeze_ms(moved_ms[:1]) is None
+
+
+def test_curves_that_do_not_agree_say_nothing_and_empty_ones_are_refused():
+    other = curve()
+    other[:, 1] = np.random.default_rng(1).permutation(other[:, 1])
+    assert spread(curve(), other) == {"glass_to_glass_p50_ms": None, "glass_to_glass_p95_ms": None}
+    found = figures(Curves(curve(), curve()), Curves(other, curve()))
+    assert found["glass_to_glass_ms"] is None
+    assert found["desync_ms"] is None
+    with pytest.raises(ValueError, match="not there at all"):
+        figures(Curves(curve(), curve()), Curves(curve()[:0], curve()))
+
+
+def test_a_lossy_way_loses_its_share_and_spares_whom_it_should():
+    way = LossyWay()
+    way.spare([7])
+    assert not any(way.loses(5) for _ in range(100))
+    way.share = 0.3
+    assert sum(way.loses(5) for _ in range(2000)) == pytest.approx(600, abs=80)
+    assert not any(way.loses(7) for _ in range(100))
+    assert way.lost + way.passed == 2000
