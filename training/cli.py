@@ -112,7 +112,7 @@ def fluent(
     chunk_frames: Annotated[int, typer.Option(help="Frames made at once.", min=1, max=25)] = 4,
     lookahead_ms: Annotated[int, typer.Option(help="How much sound to come is known.", min=0, max=200)] = 200,
 ) -> None:
-    """Hold lips against the rules that know the text, on held-out voices; a line of JSON for each recording."""
+    """Hold lips against the rules that know the text, on held-out voices; JSON for each recording."""
     from training.evaluation.drive import Pace
     from training.evaluation.fluent import measure_fluent
 

@@ -1,4 +1,4 @@
-"""Agreement with the teacher on fluent speech: only of voices that are held out, each with its own teacher."""
+"""Agreement with the teacher on fluent speech: of held-out voices alone, each with a teacher of its own."""
 
 import json
 import wave
