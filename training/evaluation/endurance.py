@@ -123,6 +123,12 @@ class _Rows:
         return _Rows(self.first_frame + frames, self.motion[frames:], self.speaking[frames:])
 
     def sum_up(self, frames: int, cached: float) -> Block:
+        """Return the figures of the first `frames` frames; what was made of the next block does not count.
+
+        Args:
+            frames: How many.
+            cached: Largest key or value in the attention's memory.
+        """
         motion = np.array(self.motion[:frames], np.float32).reshape(-1, MOTION_SIZE)
         speaking = np.array(self.speaking[:frames])
         opening = motion[:, _JAW] - motion[:, _CLOSE]
