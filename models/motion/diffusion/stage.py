@@ -51,7 +51,7 @@ class Sampling:
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
     lips_before: float = 0.4
-    body_follow: float = 0.5
+    body_follow: float = 0.45
     """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
     head_reach: float = 1.4
     """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
