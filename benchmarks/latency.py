@@ -9,7 +9,7 @@ a client joins a room over the loopback and types: see `benchmarks.received`.
     audio_to_first_frame_ms   the voice's first sound is pushed → the first packet whose mouth has moved
     stages_ms                 when each stage of a turn was reached, from `user_stop`, the last word, on
     queues_max                the deepest each queue was seen
-    barge_in_ms               the visitor's first sound is fed → the end of the last packet that sounds
+    barge_in_ms               the visitor's first sound is fed → the last sample that sounds is over
 """
 
 import argparse
@@ -37,7 +37,8 @@ from agent.latency import STAGES
 from agent.picture import picture_maker
 from agent.voice import Voice
 from benchmarks.received import received
-from models.motion.frame import EXPRESSIONS, FRAME_MS, MotionFrame
+from engine.packets import MEDIA_RATE_HZ
+from models.motion.frame import EXPRESSIONS, MotionFrame
 from models.picture import Picture, PictureStage, Tier
 from streaming.contract import Latency
 
@@ -47,6 +48,8 @@ QUESTIONS: Final = (
     "Could you please tell me what the weather will be like tomorrow?",
     "Wait a moment, I have another question about your family.",
 )
+HIGHER: Final = 1.2
+"""By so much the visitor's voice is higher than the avatar's, and quicker: three semitones."""
 RECEIVED_TURNS: Final = 6
 INTERRUPT_AFTER_S: Final = 1.5
 LOUD: Final = 200
@@ -100,6 +103,8 @@ class Visitor:
     watched: WatchedPicture
     sounds_s: list[float] = field(default_factory=list)
     """Times of packets with sound."""
+    over_s: list[float] = field(default_factory=list)
+    """When the last loud sample of each of these is over, played from its packet's time on."""
     mouths: list[tuple[float, np.ndarray]] = field(default_factory=list)
     """Times of packets, and the mouths they show."""
     stages_ms: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -113,8 +118,9 @@ class Visitor:
         async for packet in self.visit.packets():
             now_s = time.perf_counter()
             self.look_at_queues()
-            if np.abs(packet.pcm).max() > LOUD:
+            if len(loud := np.flatnonzero(np.abs(packet.pcm) > LOUD)):
                 self.sounds_s.append(now_s)
+                self.over_s.append(now_s + float(loud[-1] + 1) / MEDIA_RATE_HZ)
             if (mouth := self.watched.mouth(packet.picture)) is not None:
                 self.mouths.append((now_s, mouth))
 
@@ -169,8 +175,8 @@ async def talk(visitor: Visitor, questions: list[Int16[np.ndarray, "samples"]], 
         await visitor.say(questions[turn % len(questions)])
         stop_s = time.perf_counter()
         if speaks:
-            last_s = max(t for t in visitor.sounds_s if t < stop_s)
-            measured.barge_in_ms.append(1000 * (last_s - start_s) + FRAME_MS)
+            last_s = max(t for t in visitor.over_s if t < stop_s)
+            measured.barge_in_ms.append(1000 * (last_s - start_s))
 
         def answered(after_s: float = stop_s) -> bool:
             return bool(visitor.sounds_s) and visitor.sounds_s[-1] > after_s + INTERRUPT_AFTER_S
@@ -196,10 +202,13 @@ def _first_move_s(visitor: Visitor, turn: int) -> float | None:
 
 
 async def spoken(voice: Voice, text: str) -> Int16[np.ndarray, "samples"]:
-    """Return `text` as a microphone would bring it, without silence around it."""
+    """Return `text` as a microphone would bring it, without silence around it, in another voice.
+
+    The avatar's twin would be taken for its echo now and then, and nobody has a twin.
+    """
     pieces = [piece async for piece in voice.speak(text)]
     pcm = np.concatenate([piece.pcm for piece in pieces]) / 32768
-    sound = (soxr.resample(pcm, pieces[0].sample_rate_hz, MIC_RATE_HZ) * 32767).astype(np.int16)
+    sound = (soxr.resample(pcm, HIGHER * pieces[0].sample_rate_hz, MIC_RATE_HZ) * 32767).astype(np.int16)
     loud = np.flatnonzero(np.abs(sound) > LOUD)
     return np.ascontiguousarray(sound[loud[0] : loud[-1] + 1])
 

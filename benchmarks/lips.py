@@ -37,6 +37,8 @@ AROUND_S: Final = 0.3
 """Silence around an answer that counts too: there the lips are closed."""
 BEGIN_S: Final = 0.8
 """How much of an answer is its beginning."""
+UNLIKELY: Final = 1.92
+"""Logarithm of a likelihood ratio by which a delay is ruled out: 95 % of the true ones are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Lag:
     """Over whole answers; negative when they are early."""
     begin_ms: int
     """In the beginnings of the answers alone."""
+    begin_between_ms: tuple[int, int]
+    """The delays that the pictures of the beginnings do not rule out: few pictures leave many."""
     agreement: float
     """Share of the expected opening's variance that the pictures show at that delay, 0..1."""
 
@@ -129,8 +133,8 @@ def lips_lag(
     best = int(np.argmax([agreement for agreement, _ in fits]))
     agreement, weights = fits[best]
     begins = [Opening(o.begin_s, o.aperture[: round((AROUND_S + BEGIN_S) * FPS)]) for o in openings]
-    begin_ms = _lag_ms(changes @ weights, picture_s, begins)
-    return Lag(LAGS_MS[best], begin_ms, agreement)
+    begin_ms, between_ms = _lag_ms(changes @ weights, picture_s, begins)
+    return Lag(LAGS_MS[best], begin_ms, between_ms, agreement)
 
 
 def shrink(mouths: Float32[np.ndarray, "pictures height width"]) -> Float32[np.ndarray, "pictures cells"]:
@@ -164,14 +168,35 @@ def _fit(
 
 def _lag_ms(
     seen: Float[np.ndarray, "pictures"], picture_s: Float[np.ndarray, "pictures"], openings: Sequence[Opening]
-) -> int:
-    """Return the delay at which one curve agrees best with the openings."""
+) -> tuple[int, tuple[int, int]]:
+    """Return the delay at which a curve agrees best with the openings, and between which it may be.
 
-    def agreement(lag_ms: int) -> float:
-        wanted, rows = _pairs(picture_s, openings, lag_ms / 1000)
-        return float(np.corrcoef(wanted, seen[rows])[0, 1])
+    A delay may be when its likelihood is within `UNLIKELY` of the best, where what the curve does besides is
+    noise that goes on from picture to picture (Wilks 1938).
+    """
+    left = [_left_over(*_pairs(picture_s, openings, lag_ms / 1000), seen) for lag_ms in LAGS_MS]
+    # The smallest may be 0, as where a picture or two are all there is: those fit any delay.
+    spread = np.array([max(float(np.mean(values**2)), 1e-3) for values in left])
+    best = int(np.argmin(spread))
+    likely = 0.5 * _independent(left[best]) * np.log(spread / spread[best]) < UNLIKELY
+    possible = np.array(LAGS_MS)[likely]
+    return LAGS_MS[best], (int(possible[0]), int(possible[-1]))
 
-    return max(LAGS_MS, key=agreement)
+
+def _left_over(
+    wanted: Float[np.ndarray, "pairs"], rows: np.ndarray, seen: Float[np.ndarray, "pictures"]
+) -> Float[np.ndarray, "pairs"]:
+    """Return what a curve of deviation 1 does that the openings do not: all, if it moves against them."""
+    y, x = (values - values.mean() for values in (seen[rows], wanted))
+    y, x = (values / max(float(np.sqrt(np.mean(values**2))), 1e-12) for values in (y, x))
+    return y - max(0.0, float(np.mean(y * x))) * x
+
+
+def _independent(noise: Float[np.ndarray, "pairs"]) -> float:
+    """Return how many independent values tell as much as these, each of which goes on from the one before."""
+    goes_on = float(np.mean(noise[1:] * noise[:-1])) if len(noise) > 1 else 0.0
+    alike = min(max(goes_on / max(float(np.mean(noise**2)), 1e-12), 0.0), 0.95)
+    return len(noise) * (1 - alike) / (1 + alike)
 
 
 def _pairs(

@@ -9,7 +9,8 @@ from engine.clock import Clock
 from engine.compute import Compute, timed
 from engine.config import SessionConfig
 from engine.meter import Meter
-from engine.tiers import TierController
+from engine.pace import Pace
+from engine.tiers import FRAME_S, TierController
 from engine.timeline import Slot, Timeline
 from models.motion.frame import MotionFrame
 from models.motion.stage import MotionStage
@@ -46,6 +47,7 @@ class FrameMaker:
         self._compute = compute
         self._config = config
         self._tiers = TierController(tier=config.tier or Tier.FULL)
+        self._pace = Pace()
         self._adaptive = config.tier is None and config.pacing == "live"
         self._last_motion = MotionFrame.rest()
         self._pictures_made = 0
@@ -122,20 +124,34 @@ class FrameMaker:
     async def _make_pictures(self) -> None:
         while True:
             self._picture_due.clear()
-            slot = self._timeline.slot_to_draw()
+            slot = self._next_slot()
             if slot is None:
                 await self._picture_due.wait()
                 continue
-            slot.tier = self._tiers.tier
-            first = self._pictures_made == 0
-            slot.wants_picture = first or self._tiers.wants_picture(slot.number, self._clock.now_s())
             if slot.wants_picture:
                 await self._draw(slot)
             self.progress.set()
 
+    def _next_slot(self) -> Slot | None:
+        """Choose what is drawn next: the first slot that can be in time, or the last when none can.
+
+        Those before it are given up: drawn, they would come late and make the next ones late as well, and
+        lips would trail behind their sound for as long as the machine is busy.
+        """
+        now_s = self._clock.now_s()
+        waiting = self._timeline.slots_to_draw()
+        for slot, due_s in waiting:
+            slot.tier = self._tiers.tier
+            slot.wants_picture = self._pictures_made == 0 or self._tiers.wants_picture(slot.number, now_s)
+            if slot.tier == Tier.FULL and self._adaptive:
+                slot.tier = self._pace.best_within(due_s - now_s)
+            needed_s = self._pace.expected_s(_way_of(slot.tier))
+            if now_s + needed_s <= due_s or slot is waiting[-1][0]:
+                return slot
+        return None
+
     async def _draw(self, slot: Slot) -> None:
-        # SPARSE and STILL are about how often a picture is made; the stage knows two ways to make one.
-        tier = Tier.FULL if self._tiers.tier == Tier.FULL else Tier.WARP
+        tier = _way_of(slot.tier)
         started_s = self._clock.now_s()
         try:
             (picture, state), work_s = await self._compute.run(
@@ -152,7 +168,7 @@ class FrameMaker:
         self._pictures_made += 1
         if self._pictures_made > 1:
             # The first picture waits for caches and compilers, and says nothing about the next.
-            self._note(self._clock.now_s() - started_s, work_s)
+            self._note(tier, self._clock.now_s() - started_s, work_s)
 
     def _made(self, stage: str, segment: int) -> None:
         """Tell of the first motion and the first picture of an utterance."""
@@ -160,10 +176,13 @@ class FrameMaker:
             self._last_made[stage] = segment
             self._on_made(stage, segment)
 
-    def _note(self, taken_s: float, work_s: float) -> None:
+    def _note(self, tier: Tier, taken_s: float, work_s: float) -> None:
         self._meter.picture.add(taken_s)
         self._meter.picture_work.add(work_s)
+        self._pace.note(tier, taken_s)
         before = self._tiers.tier
+        if before == Tier.FULL != tier and taken_s <= FRAME_S:
+            return  # Drawn with less because its time was near: what FULL takes is not known by that.
         if self._adaptive and self._tiers.observe(taken_s, self._clock.now_s()) != before:
             log.info("picture tier changed", extra={"before": before.name, "after": self._tiers.tier.name})
 
@@ -175,3 +194,8 @@ class FrameMaker:
         if self._config.pacing == "free" or not can_hold:
             self.error = error
             self.progress.set()
+
+
+def _way_of(tier: Tier | None) -> Tier:
+    """Return how a picture is drawn: SPARSE and STILL are about how often, the stage knows two ways."""
+    return Tier.FULL if tier == Tier.FULL else Tier.WARP

@@ -296,7 +296,7 @@ class Session:
             skipped = int(behind_s / FRAME_S)
             self._index += skipped
             self._meter.counts.skipped_frames += skipped
-        due_s = self._begin_s + self._index * FRAME_S
+        due_s = self._timeline.due_s = self._begin_s + self._index * FRAME_S
         await self._clock.sleep_until(due_s)
         self._meter.handout.add(max(0.0, self._clock.now_s() - due_s))
 
@@ -320,6 +320,7 @@ class Session:
             finished=finished,
         )
         self._index += 1
+        self._timeline.due_s += FRAME_S
         self._maker.wake()
         return packet
 

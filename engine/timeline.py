@@ -4,6 +4,7 @@ A slot is planned (its sound is fixed), moved (its motion is made), drawn (its p
 out. Speech is planned as far ahead as the stages need; silence barely, so that new speech starts soon.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ class Timeline:
     """The other's voice: the frames in which the avatar listens hold it, no others do."""
     looked: Look = AHEAD
     """Where the person looks, in slots that are not planned yet."""
+    due_s: float = math.inf
+    """When the first slot is handed out, on the session's clock; infinity where nobody watches the clock."""
     _slots: deque[Slot] = field(default_factory=deque)
     _planned: int = 0
     _eases: deque[Ease] = field(default_factory=deque)
@@ -149,13 +152,11 @@ class Timeline:
             return chunk[:size]
         return []
 
-    def slot_to_draw(self) -> Slot | None:
-        """Return the first slot that has motion, is near its time, and is not looked at yet."""
+    def slots_to_draw(self) -> list[tuple[Slot, float]]:
+        """Return the slots, each with its time, that have motion, are near it, and are not looked at yet."""
         lead = self.config.lead_frames if self._speech_ahead() else self.config.idle_lead_frames
-        for slot in list(self._slots)[:lead]:
-            if slot.motion is not None and slot.tier is None:
-                return slot
-        return None
+        near = [(slot, self.due_s + i / FPS) for i, slot in zip(range(lead), self._slots, strict=False)]
+        return [(slot, due_s) for slot, due_s in near if slot.motion is not None and slot.tier is None]
 
     def speech_of(self, chunk: list[Slot]) -> SpeechChunk:
         """Return what the motion stage is told of these slots, which belong to one utterance or to none."""

@@ -18,7 +18,6 @@ from agent.hearing import Began, HearingEvent, MayBeOver, Utterance, WentOn
 from agent.mind import Message, Mind, ToolMind
 from agent.realtime.ears import Ears
 from agent.realtime.events import (
-    RATE_HZ,
     AudioAppend,
     AudioClear,
     AudioCommit,
@@ -106,9 +105,10 @@ class RealtimeConversation:
             case SessionUpdate():
                 self._update(event)
             case AudioAppend():
-                pcm = event.pcm()
-                self._session.hear(pcm, RATE_HZ)
-                for heard in self._with.ears.push(pcm):
+                coding = self._settings.heard
+                pcm = event.pcm(coding)
+                self._session.hear(pcm, coding.rate_hz)
+                for heard in self._with.ears.push(pcm, coding.rate_hz):
                     await self._on_heard(heard)
             case AudioCommit():
                 self._commit(self._with.ears.commit())

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agent.echo import EchoConfig, guarded
 from agent.hearing import Hearing, HearingConfig, HearingEvent
-from agent.realtime.events import RATE_HZ, EventError, ServerVad
+from agent.realtime.events import EventError, ServerVad
 from agent.vad import VadConfig
 from engine.samples import SampleQueue, StreamResampler, to_float
 from models.motion.stage import SPEECH_RATE_HZ
@@ -34,13 +34,15 @@ class Ears:
         self._echo_config = echo
         self._vad_config = vad
         self._hearing_config = hearing
-        self._heard_samples = 0
+        self._heard_s = 0.0
+        self._resampler: StreamResampler | None = None
+        self._rate_hz = 0
         self.set_turns(ServerVad(type="server_vad"))
 
     @property
     def heard_ms(self) -> int:
         """Sound that came so far, in milliseconds."""
-        return 1000 * self._heard_samples // RATE_HZ
+        return int(1000 * self._heard_s)
 
     @property
     def noticed_after_ms(self) -> int:
@@ -66,18 +68,21 @@ class Ears:
         self._hearing = hearing
         self.clear()
 
-    def push(self, pcm: Int16[np.ndarray, "samples"]) -> Sequence[HearingEvent]:
-        """Take sound at `RATE_HZ`; returns what it brought.
+    def push(self, pcm: Int16[np.ndarray, "samples"], rate_hz: int) -> Sequence[HearingEvent]:
+        """Take sound; returns what it brought. Where the rate changes, what waits is kept.
 
         Raises:
             EventError: when a turn that is not committed becomes too long.
         """
-        self._heard_samples += len(pcm)
+        self._heard_s += len(pcm) / rate_hz
         if self._hearing is not None:
-            return self._hearing.push(pcm, RATE_HZ)
+            return self._hearing.push(pcm, rate_hz)
         limit_s = self._hearing_config.max_utterance_s
-        if len(self._buffer) + len(pcm) * SPEECH_RATE_HZ / RATE_HZ > limit_s * SPEECH_RATE_HZ:
+        if len(self._buffer) + len(pcm) * SPEECH_RATE_HZ / rate_hz > limit_s * SPEECH_RATE_HZ:
             raise EventError("input_audio_buffer_full", f"at most {limit_s:g} s may wait for a commit")
+        if self._resampler is None or rate_hz != self._rate_hz:
+            self._flush()
+            self._resampler, self._rate_hz = StreamResampler(rate_hz, SPEECH_RATE_HZ), rate_hz
         self._buffer.push(self._resampler.push(to_float(pcm)))
         return []
 
@@ -101,7 +106,7 @@ class Ears:
             raise EventError(
                 "turn_detection_is_on", "turns are found in the sound; nothing is to be committed"
             )
-        self._buffer.push(self._resampler.flush())
+        self._flush()
         if not len(self._buffer):
             raise EventError("input_audio_buffer_commit_empty", "no sound waits for a commit")
         return np.asarray(self._buffer.take(len(self._buffer)), np.float32)
@@ -109,7 +114,13 @@ class Ears:
     def clear(self) -> None:
         """Forget the sound that waits."""
         self._buffer = SampleQueue(np.float32)
-        self._resampler = StreamResampler(RATE_HZ, SPEECH_RATE_HZ)
+        self._resampler = None
+
+    def _flush(self) -> None:
+        """Take what the resampler holds back."""
+        if self._resampler is not None:
+            self._buffer.push(self._resampler.flush())
+            self._resampler = None
 
 
 def _vad_changes(turns: ServerVad) -> dict[str, float]:

@@ -6,17 +6,16 @@ room has no use for are passed over, as every implementation does; values it can
 
 import base64
 import binascii
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from jaxtyping import Int16
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from agent.realtime.coding import CODINGS, Coding, CodingName
 from agent.turn_end import Eagerness
 from streaming.problems import first_problem
 
-RATE_HZ: Final = 24_000
-"""Rate of `audio/pcm`, the one format that is spoken here: 16-bit, mono, little-endian."""
 AUDIO_MAX_CHARS: Final = 15_000_000
 """Base64 in one append, as the Realtime API has it: 15 MB."""
 
@@ -63,8 +62,20 @@ class ServerVad(_Part):
 class Format(_Part):
     """How sound is coded."""
 
-    type: Literal["audio/pcm"] = "audio/pcm"
-    rate: Literal[24000] | None = None
+    type: CodingName = "audio/pcm"
+    rate: int | None = None
+
+    @model_validator(mode="after")
+    def _has_its_rate(self) -> Self:
+        rate_hz = CODINGS[self.type].rate_hz
+        if self.rate not in (None, rate_hz):
+            raise ValueError(f"the rate of {self.type} is {rate_hz}, not {self.rate}")
+        return self
+
+    @property
+    def coding(self) -> Coding:
+        """Return what reads and writes it."""
+        return CODINGS[self.type]
 
 
 class AudioInput(_Part):
@@ -127,13 +138,12 @@ class AudioAppend(_Event):
     type: Literal["input_audio_buffer.append"]
     audio: str = Field(max_length=AUDIO_MAX_CHARS)
 
-    def pcm(self) -> Int16[np.ndarray, "samples"]:
+    def pcm(self, coding: Coding) -> Int16[np.ndarray, "samples"]:
         """Return the samples. Raises `EventError`."""
         try:
-            data = base64.b64decode(self.audio, validate=True)
-            return np.frombuffer(data, "<i2")
+            return coding.decode(base64.b64decode(self.audio, validate=True))
         except (binascii.Error, ValueError) as error:
-            raise EventError("invalid_audio", "audio is base64 of 16-bit samples") from error
+            raise EventError("invalid_audio", f"audio is base64 of mono {coding.name}") from error
 
 
 class AudioCommit(_Event):

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from agent.mind import Message, Mind, MindError, ToolMind
-from agent.realtime.events import RATE_HZ
 from agent.realtime.items import Item, new_id
 from agent.realtime.settings import Settings
 from agent.tags import ScriptReader, Sentence, cues_of
@@ -150,13 +149,13 @@ class Response:
     def _send(self, piece: SpokenPiece) -> None:
         """Send the client what the avatar will say."""
         if self._resampler is None or piece.sample_rate_hz != self._rate_hz:
-            self._resampler = StreamResampler(piece.sample_rate_hz, RATE_HZ)
+            self._resampler = StreamResampler(piece.sample_rate_hz, self._settings.told.rate_hz)
             self._rate_hz = piece.sample_rate_hz
         self._send_pcm(self._resampler.push(to_float(piece.pcm)))
 
     def _send_pcm(self, sound: np.ndarray) -> None:
         if len(sound):
-            audio = base64.b64encode(to_int16(sound).astype("<i2").tobytes()).decode()
+            audio = base64.b64encode(self._settings.told.encode(to_int16(sound))).decode()
             self._tell("response.output_audio.delta", content_index=0, delta=audio)
 
     def _open(self) -> Item:

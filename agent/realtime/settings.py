@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agent.realtime.events import RATE_HZ, FunctionTool, NamedChoice, ResponseForm, ServerVad, SessionPatch
+from agent.realtime.coding import CODINGS, Coding
+from agent.realtime.events import AudioInput, FunctionTool, NamedChoice, ResponseForm, ServerVad, SessionPatch
 from agent.tools import Tool, Toolbox
 
 Modality = Literal["audio", "text"]
@@ -20,6 +21,10 @@ class Settings:
     turns: ServerVad | None = ServerVad(type="server_vad")  # noqa: RUF009  (frozen)
     """None where the client says when a turn is over."""
     toolbox: Toolbox = Toolbox()  # noqa: RUF009  (frozen)
+    heard: Coding = CODINGS["audio/pcm"]
+    """How the client codes its sound."""
+    told: Coding = CODINGS["audio/pcm"]
+    """How the avatar's is coded."""
 
     def patched(self, patch: SessionPatch) -> "Settings":
         """Return the settings after a `session.update`."""
@@ -31,8 +36,15 @@ class Settings:
                 tool_choice=patch.tool_choice,
             )
         )
-        given = patch.audio.input if patch.audio else None
-        if given is not None and "turn_detection" in given.model_fields_set:
+        if patch.audio and patch.audio.output and patch.audio.output.format:
+            changed = replace(changed, told=patch.audio.output.format.coding)
+        return changed._hearing(patch.audio.input) if patch.audio and patch.audio.input else changed
+
+    def _hearing(self, given: AudioInput) -> "Settings":
+        changed = self
+        if given.format is not None:
+            changed = replace(changed, heard=given.format.coding)
+        if "turn_detection" in given.model_fields_set:
             changed = replace(changed, turns=given.turn_detection)
         return changed
 
@@ -53,7 +65,6 @@ class Settings:
 
     def described(self, model: str) -> dict[str, Any]:
         """Return the settings as `session.created` and `session.updated` tell them."""
-        pcm = {"type": "audio/pcm", "rate": RATE_HZ}
         box = self.toolbox
         named = box.choice not in ("auto", "none", "required")
         return {
@@ -64,10 +75,10 @@ class Settings:
             "output_modalities": [self.modality],
             "audio": {
                 "input": {
-                    "format": pcm,
+                    "format": _form(self.heard),
                     "turn_detection": self.turns.model_dump(exclude_none=True) if self.turns else None,
                 },
-                "output": {"format": pcm},
+                "output": {"format": _form(self.told)},
             },
             "tools": [
                 {"type": "function", "name": t.name, "description": t.description, "parameters": t.parameters}
@@ -75,6 +86,12 @@ class Settings:
             ],
             "tool_choice": {"type": "function", "name": box.choice} if named else box.choice,
         }
+
+
+def _form(coding: Coding) -> dict[str, Any]:
+    """Return a coding as the API writes it: only plain samples name their rate."""
+    rate = {"rate": coding.rate_hz} if coding.name == "audio/pcm" else {}
+    return {"type": coding.name, **rate}
 
 
 def _tool(form: FunctionTool) -> Tool:

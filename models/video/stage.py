@@ -15,6 +15,7 @@ from models.controls.window import Window
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.picture import Picture, Tier
 from models.video.blend import blend, feather, trust
+from models.video.calm import Calm
 from models.video.conditions import SIDE, observe
 from models.video.runtime import Compile, Sampler
 from models.video.state import PictureMemory
@@ -64,6 +65,7 @@ class LearnedPicture:
         self._warp, self._shape = warp, weights.shape
         self._window = Window.around_face(avatar.marks, avatar.side)
         self._edge = feather(self._window.span)
+        self._calm = Calm.of(warp.reference, self._window, SIDE)
         self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler)
 
     @property
@@ -84,7 +86,8 @@ class LearnedPicture:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), state.memory)
             opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
-            added = made.added * trust(seen.semantic, opening, SIDE)[..., None]
+            calm = self._calm(made.added, posed, seen.visible)
+            added = calm * trust(seen.semantic, opening, SIDE)[..., None]
             state = LearnedState(made.memory, added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])

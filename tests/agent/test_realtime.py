@@ -227,7 +227,8 @@ async def test_failures_are_told_and_the_conversation_goes_on(failing):
         ({"type": "input_audio_buffer.append", "audio": "???"}, "invalid_audio"),
         ({"type": "input_audio_buffer.commit"}, "turn_detection_is_on"),
         ({"type": "conversation.item.delete", "item_id": "nothing"}, "item_not_found"),
-        (listening(format={"type": "audio/pcmu"}), "invalid_event"),
+        (listening(format={"type": "audio/opus"}), "invalid_event"),
+        (listening(format={"type": "audio/pcmu", "rate": 24000}), "invalid_event"),
         (listening(turn_detection={"type": "server_vad", "threshold": 7}), "invalid_event"),
     ],
 )

@@ -10,8 +10,9 @@ import pytest
 
 from agent.asr import ScriptedAsr
 from agent.mind import ScriptedMind
+from agent.realtime.coding import CODINGS
 from agent.realtime.conversation import RealtimeConversation
-from agent.realtime.events import RATE_HZ, parse_event
+from agent.realtime.events import parse_event
 from engine.clock import LoopClock
 from engine.compute import InlineCompute
 from engine.config import SessionConfig
@@ -23,7 +24,6 @@ from tests.agent.test_self_interruption import LATE, BuzzingVoice
 
 pytestmark = pytest.mark.virtual_time
 
-FRAME = RATE_HZ // 25
 COUNTING = "One two three four five six seven eight nine ten eleven twelve thirteen."
 
 
@@ -35,6 +35,7 @@ class Call:
             StillMotion(), BoxPicture(), clock=LoopClock(), compute=InlineCompute(), config=SessionConfig()
         )
         self.told, self.played = [], []
+        self.coding = CODINGS["audio/pcm"]
         self.conversation = RealtimeConversation(self.session, mindset, "visavis", self._tell)
 
     def _tell(self, kind, **fields):
@@ -53,17 +54,18 @@ class Call:
         await self.conversation.obey(parse_event(json.dumps(event)))
 
     async def append(self, pcm):
-        audio = base64.b64encode(np.clip(pcm, -32768, 32767).astype("<i2").tobytes()).decode()
+        audio = base64.b64encode(self.coding.encode(np.clip(pcm, -32768, 32767).astype(np.int16))).decode()
         await self.send(type="input_audio_buffer.append", audio=audio)
-        await asyncio.sleep(len(pcm) / RATE_HZ)
+        await asyncio.sleep(len(pcm) / self.coding.rate_hz)
 
     async def speak(self, seconds):
+        time_s = np.arange(self.coding.rate_hz // 25) / self.coding.rate_hz
         for _ in range(round(25 * seconds)):
-            await self.append(8000 * np.sin(2 * np.pi * 220 * np.arange(FRAME) / RATE_HZ))
+            await self.append(8000 * np.sin(2 * np.pi * 220 * time_s))
 
     async def hush(self, seconds):
         for _ in range(round(25 * seconds)):
-            await self.append(np.zeros(FRAME))
+            await self.append(np.zeros(self.coding.rate_hz // 25))
 
 
 @asynccontextmanager
@@ -136,7 +138,8 @@ async def test_the_avatars_own_voice_is_no_turn(guard):
             await one.hush(0.04)
         random = np.random.default_rng(0)
         for _ in range(75):
-            await one.append(0.5 * one.played[-1 - LATE] + random.normal(0, 10, FRAME))
+            echo = one.played[-1 - LATE]
+            await one.append(0.5 * echo + random.normal(0, 10, len(echo)))
         interrupted = bool(one.times_of("output_audio_buffer.cleared"))
         begun = bool(one.times_of("input_audio_buffer.speech_started"))
     assert (begun, interrupted) == ((False, False) if guard else (True, True))

@@ -1,0 +1,110 @@
+"""What is learned, on portraits as coarse as a cheap camera's."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from models.controls.reference import open_reference
+from models.controls.window import Window
+from models.video.calm import MOUTH, Calm, fineness
+from models.video.conditions import CONTROL_SIDE, SIDE
+from tests.models.poses import pose
+
+ACROSS = 110
+"""Pixels to which a portrait is shrunk and drawn large again: those of a face in a small video."""
+
+
+def coarsened(avatar):
+    side = avatar.side
+    small = cv2.resize(avatar.reference, (ACROSS, ACROSS), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
+    return dataclasses.replace(avatar, reference=coarse)
+
+
+@pytest.fixture(scope="module")
+def window(avatar):
+    return Window.around_face(avatar.marks, avatar.side)
+
+
+@pytest.fixture(scope="module")
+def sharp(avatar, window):
+    """Of a portrait with structure of one pixel: the default one's own face is small."""
+    grain = np.random.default_rng(1).normal(0, 12, avatar.reference.shape)
+    grained = np.clip(avatar.reference + grain, 0, 255).astype(np.uint8)
+    return Calm.of(open_reference(dataclasses.replace(avatar, reference=grained)), window, SIDE)
+
+
+@pytest.fixture(scope="module")
+def coarse(avatar, window):
+    return Calm.of(open_reference(coarsened(avatar)), window, SIDE)
+
+
+@pytest.fixture(scope="module")
+def added():
+    """What a network might add: something broad, and something of one pixel."""
+    random = np.random.default_rng(0)
+    broad = cv2.resize(random.normal(0, 8, (8, 8, 3)).astype(np.float32), (SIDE, SIDE))
+    return broad + random.normal(0, 8, (SIDE, SIDE, 3)).astype(np.float32)
+
+
+def left_of(calm, added, avatar, moved=None, seen=1):
+    """Return what is left of what is added to a portrait in some pose."""
+    shown = np.full((CONTROL_SIDE, CONTROL_SIDE), seen, np.uint8)
+    return calm(added, open_reference(avatar).pose(pose(moved)), shown)
+
+
+def at(avatar, window, *marks):
+    """Return the network's pixel in the middle of landmarks."""
+    x, y = window.inside(avatar.marks[list(marks)], SIDE).mean(0)
+    return round(float(y)), round(float(x))
+
+
+def strength(picture, place):
+    y, x = place
+    return float(np.std(picture[y - 6 : y + 7, x - 6 : x + 7]))
+
+
+def test_a_sharp_portrait_takes_all(sharp, added, avatar):
+    assert left_of(sharp, added, avatar) is added
+
+
+def test_a_coarse_portrait_takes_least_in_the_eyes_and_most_around_the_mouth(coarse, added, avatar, window):
+    assert coarse.coarse == 1
+    left = left_of(coarse, added, avatar)
+    eye, cheek, mouth = (at(avatar, window, *marks) for marks in ((33, 133), (50, 205), (13, 14)))
+    shares = [strength(left, place) / strength(added, place) for place in (eye, cheek, mouth)]
+    assert shares[0] < 0.3 < shares[1] < 0.5 < shares[2]
+    assert shares[2] == pytest.approx(MOUTH.own, abs=0.08)
+
+
+def test_places_move_with_the_head(coarse, added, avatar):
+    left, right = (calmest(left_of(coarse, added, avatar, {"head": (0, y, 0)}), added) for y in (-12, 12))
+    assert right - left > 8
+
+
+def calmest(left, added):
+    """Return the column, among those of one eye, in which least is left."""
+    rows, columns = np.s_[80:100], np.s_[40:110]
+    share = [np.square(part[rows, columns]).mean(axis=(0, 2)) for part in (left, added)]
+    smooth = [np.convolve(part, np.ones(15) / 15, "valid") for part in share]
+    return int(np.argmin(smooth[0] / smooth[1]))
+
+
+def test_what_the_portrait_does_not_show_is_guessed_as_ever(coarse, added, avatar):
+    left = left_of(coarse, added, avatar, seen=0)
+    np.testing.assert_allclose(left[:16], added[:16], atol=1e-4)
+    np.testing.assert_allclose(left[-16:], added[-16:], atol=1e-4)
+
+
+def test_what_is_broad_stays_broad(coarse, avatar, window):
+    even = np.full((SIDE, SIDE, 3), 10, np.float32)
+    left = left_of(coarse, even, avatar)
+    assert left[at(avatar, window, 13, 14)] == pytest.approx(10, abs=0.3)
+    assert left[at(avatar, window, 152)] == pytest.approx(7, abs=0.3)
+
+
+def test_fineness_falls_with_pixels_and_a_blank_picture_lacks_nothing(avatar):
+    assert fineness(avatar.reference) > fineness(coarsened(avatar).reference)
+    assert fineness(np.full((64, 64, 3), 90, np.uint8)) == 1.0
