@@ -49,8 +49,8 @@ class LossyWay:
             if not self.loses(addr[1]):
                 await send(protocol, data, addr)
 
-        StunProtocol.datagram_received = datagram_received  # type: ignore[method-assign]
-        StunProtocol.send_data = send_data  # type: ignore[method-assign]
+        StunProtocol.datagram_received = datagram_received  # type: ignore[method-assign,assignment]
+        StunProtocol.send_data = send_data  # type: ignore[method-assign,assignment]
         try:
             yield
         finally:
