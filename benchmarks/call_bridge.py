@@ -1,4 +1,4 @@
-"""A broker, and a room behind it: `visavis call join --page` shows to a browser who calls over a mosquitto."""
+"""A mosquitto, and behind it `visavis call join --page`, which shows to a browser who calls over it."""
 
 import asyncio
 import contextlib

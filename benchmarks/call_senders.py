@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self
 import numpy as np
 
 from benchmarks.browser.chromium import Chromium, Page
-from benchmarks.call_bridge import CALL, CALLER, Bridge
+from benchmarks.call_bridge import CALLER, Bridge
 from benchmarks.call_loss import LossyWay
 from benchmarks.live_figures import Curves
 from models.portrait.create import DEFAULT_NAME
