@@ -36,9 +36,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.browser.chromium import Chromium, Page
+from benchmarks.call_bridge import CALL, Bridge
 from benchmarks.call_film import write_film, write_talk, write_voice
 from benchmarks.call_loss import LossyWay
-from benchmarks.call_senders import CALL, Bridge, BrowserSender, ProgramSender, Sender, collect
+from benchmarks.call_senders import BrowserSender, ProgramSender, Sender, collect
 from benchmarks.join import open_room
 from benchmarks.live_figures import figures
 from models.avatar import read_ownership

@@ -49,10 +49,10 @@ class LossyWay:
             if not self.loses(addr[1]):
                 await send(protocol, data, addr)
 
-        StunProtocol.datagram_received = datagram_received  # type: ignore[method-assign,assignment]
-        StunProtocol.send_data = send_data  # type: ignore[method-assign,assignment]
+        StunProtocol.datagram_received = datagram_received  # type: ignore[assignment, method-assign]
+        StunProtocol.send_data = send_data  # type: ignore[assignment, method-assign]
         try:
             yield
         finally:
-            StunProtocol.datagram_received = receive  # type: ignore[method-assign]
-            StunProtocol.send_data = send  # type: ignore[method-assign]
+            StunProtocol.datagram_received = receive  # type: ignore[assignment, method-assign]
+            StunProtocol.send_data = send  # type: ignore[assignment, method-assign]

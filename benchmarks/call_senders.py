@@ -1,13 +1,7 @@
 """Who calls in a live measurement: a browser, or a program, over WebRTC or a broker."""
 
 import asyncio
-import contextlib
-import getpass
 import json
-import re
-import shutil
-import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,12 +11,11 @@ from typing import Final, Protocol, Self
 import numpy as np
 
 from benchmarks.browser.chromium import Chromium, Page
+from benchmarks.call_bridge import CALLER, Bridge
 from benchmarks.call_loss import LossyWay
 from benchmarks.live_figures import Curves
 from models.portrait.create import DEFAULT_NAME
 
-CALL: Final = "bench"
-CALLER: Final = "ann"
 PATIENCE_S: Final = 90.0
 SMALL: Final = (400, 400)
 """The caller's window: its page shows the camera alone."""
@@ -114,7 +107,7 @@ async def _without(lossy: LossyWay, seconds: float) -> None:
 class ProgramSender:
     """`benchmarks.call_sender` in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, way: "LossyWay | Bridge") -> None:
+    def __init__(self, process: asyncio.subprocess.Process, way: LossyWay | Bridge) -> None:
         self._process, self._way = process, way
         self._mouth: list[list[float]] = []
         self._sound: list[list[float]] = []
@@ -122,7 +115,7 @@ class ProgramSender:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, via: str, film: Path, way: "LossyWay | Bridge") -> AsyncIterator[Self]:
+    async def open(cls, via: str, film: Path, way: LossyWay | Bridge) -> AsyncIterator[Self]:
         """Start the process, and end it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.call_sender", "--via", via, "--name", CALLER,
@@ -189,75 +182,3 @@ class ProgramSender:
                 self._state = values[0]
             else:
                 (self._mouth if kind == "mouth" else self._sound).append(values)
-
-
-class Bridge:
-    """A mosquitto, and `visavis call join --page`, which shows who calls over it to a browser."""
-
-    def __init__(
-        self, broker: asyncio.subprocess.Process, via: str, room: asyncio.subprocess.Process
-    ) -> None:
-        self._broker, self._room = broker, room
-        self.via = via
-        """How to call."""
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, folder: Path) -> AsyncIterator[Self]:
-        """Start both, and end them. Raises `RuntimeError` when there is no mosquitto."""
-        path = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/sbin")
-        if path is None:
-            raise RuntimeError("a mosquitto is needed; on Debian or Ubuntu: apt-get install mosquitto")
-        port, settings, preset = _free_port(), folder / "mosquitto.conf", folder / "room.yaml"
-        settings.write_text(f"listener {port} 127.0.0.1\nuser {getpass.getuser()}\nallow_anonymous true\n")
-        preset.write_text("mind: {kind: echo}\nroom: {port: 0}\n")
-        at, quiet = f"mqtt://127.0.0.1:{port}/{CALL}", asyncio.subprocess.DEVNULL
-        broker = await asyncio.create_subprocess_exec(path, "-c", str(settings), stderr=quiet)
-        await _listens(port)
-        room = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from agent.cli import main; main()", "call", "join", "--page",
-            "--via", f"{at}?peer={CALLER}", "--name", "ben", "--config", str(preset),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            yield cls(broker, f"{at}?peer=ben", room)
-        finally:
-            for process in (room, broker):
-                if process.returncode is None:
-                    process.terminate()
-                await process.wait()
-
-    async def link(self) -> str:
-        """Return the link of the room's page."""
-        if self._room.stdout is None:
-            raise RuntimeError("the room has no output")
-        async with asyncio.timeout(PATIENCE_S):
-            async for line in self._room.stdout:
-                if found := re.search(r"http://\S+", line.decode()):
-                    return found[0]
-        raise RuntimeError(f"the room ended with {await self._room.wait()}")
-
-    async def pause(self, seconds: float) -> None:
-        """Stop the broker for so long; what came meanwhile it hands on then."""
-        self._broker.send_signal(signal.SIGSTOP)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self._broker.send_signal(signal.SIGCONT)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-async def _listens(port: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)

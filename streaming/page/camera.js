@@ -88,6 +88,7 @@ export class Camera extends EventTarget {
     let freeMs = 0;
     const see = (picture, capturedMs) => {
       const began = performance.now();
+      if (began < freeMs) return;
       const at = Math.max(began, last + 1); // the tracker wants times that rise
       last = at;
       const result = tracker.detectForVideo(picture, at);
@@ -98,7 +99,7 @@ export class Camera extends EventTarget {
     };
     const look = (now, { captureTime }) => {
       if (this.stream !== stream) return;
-      if (!document.hidden && performance.now() >= freeMs) see(this.video, captureTime ?? now);
+      if (!document.hidden) see(this.video, captureTime ?? now);
       this.video.requestVideoFrameCallback(look);
     };
     this.video.requestVideoFrameCallback(look);
@@ -118,7 +119,7 @@ export class Camera extends EventTarget {
       while (document.hidden && this.stream === stream) {
         const { value: picture, done } = await reader.read();
         if (done) return;
-        if (this.stream === stream && performance.now() >= freeMs) see(picture, performance.now());
+        if (this.stream === stream) see(picture, performance.now());
         picture.close();
       }
       track.stop();
