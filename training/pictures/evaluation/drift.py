@@ -118,7 +118,7 @@ def plot_drift(drifts: Mapping[str, Drift], path: Path) -> None:
 
     figure = Figure(figsize=(7.5, 7.0), dpi=120, layout="constrained")
     panels = figure.subplots(3, 1, sharex=True)
-    titles = ("colour, levels from the first round", "identity, distance from the photo", "sharpness, CPBD")
+    titles = ("colour, levels\nfrom the first round", "identity, distance\nfrom the photo", "sharpness, CPBD")
     for name, drift in drifts.items():
         seconds = (np.arange(len(drift.colour)) + 0.5) * BETWEEN * STATIONS / FPS
         for axes, values in zip(panels, (drift.colour_apart(), drift.identity, drift.sharpness), strict=True):
