@@ -102,6 +102,27 @@ def fetch() -> None:
 
 
 @evaluate.command()
+def fluent(
+    context: typer.Context,
+    recordings: Annotated[
+        Path, typer.Argument(help="Folder of speech folders of real people.", file_okay=False, exists=True)
+    ],
+    system: Annotated[list[str] | None, typer.Option(help="What to measure; may be repeated.")] = None,
+    seeds: Annotated[int, typer.Option(help="Samples of each sound.", min=1)] = 2,
+    chunk_frames: Annotated[int, typer.Option(help="Frames made at once.", min=1, max=25)] = 4,
+    lookahead_ms: Annotated[int, typer.Option(help="How much sound to come is known.", min=0, max=200)] = 200,
+) -> None:
+    """Hold lips against the rules that know the text, on held-out voices; JSON for each recording."""
+    from training.evaluation.drive import Pace
+    from training.evaluation.fluent import measure_fluent
+
+    names = system or ("energy", "rules-sound", "diffusion", "diffusion-phones")
+    with context.obj.progress() as progress:
+        for clip in measure_fluent(recordings, names, seeds, Pace(chunk_frames, lookahead_ms), progress):
+            typer.echo(clip.as_json())
+
+
+@evaluate.command()
 def endurance(
     frames: Annotated[int, typer.Option(help="How long one stream lives.", min=100)] = 1_000_000,
     block_frames: Annotated[int, typer.Option(help="Frames summed up together.", min=100)] = 100_000,

@@ -16,8 +16,10 @@ from numba import njit
 from models.controls.reference import Posed, Reference
 from models.controls.window import Window
 
-FINE: Final = (0.80, 0.92)
+FINE: Final = (0.81, 0.86)
 """Structure of one pixel over that of two: at the first a portrait is coarse, at the second it is not."""
+SMALL: Final = 64
+"""Side of the map of shares."""
 SMOOTH: Final = 32
 """Side to which what is added is shrunk when only its broad part counts: eight pixels become one."""
 
@@ -45,10 +47,10 @@ class Place(NamedTuple):
     share: Share
 
 
-EYE_REACH: Final = (0.19, 0.16)
+EYES_REACH: Final = (0.5, 0.3)
 MOUTH_REACH: Final = (0.24, 0.17)
-EYE_MARKS: Final = ((33, 133, 159, 145, 105), (362, 263, 386, 374, 334))
-"""Landmarks of each eye: corners, lids, the brow above."""
+EYES_MARKS: Final = (33, 133, 159, 145, 105, 362, 263, 386, 374, 334)
+"""Landmarks of both eyes: corners, lids, the brows above."""
 MOUTH_MARKS: Final = (61, 291, 0, 17)
 """Corners of the mouth, the top and the bottom of the outer lips."""
 
@@ -72,43 +74,31 @@ class Calm:
             window: where the network looks.
             side: of its pictures.
         """
-        places = [Place(_nearest(reference, marks), EYE_REACH, EYES) for marks in EYE_MARKS]
-        places.append(Place(_nearest(reference, MOUTH_MARKS), MOUTH_REACH, MOUTH))
+        eyes = Place(_nearest(reference, EYES_MARKS), EYES_REACH, EYES)
+        mouth = Place(_nearest(reference, MOUTH_MARKS), MOUTH_REACH, MOUTH)
         fine = fineness(window.look(reference.avatar.reference, side))
         coarse = float(np.clip((FINE[1] - fine) / (FINE[1] - FINE[0]), 0, 1))
-        return cls(coarse, window, reference.face_px, tuple(places))
+        return cls(coarse, window, reference.face_px, (eyes, mouth))
 
     def __call__(
-        self,
-        added: Float32[np.ndarray, "side side 3"],
-        posed: Posed,
-        visible: UInt8[np.ndarray, "small small"],
+        self, added: Float32[np.ndarray, "side side 3"], posed: Posed
     ) -> Float32[np.ndarray, "side side 3"]:
-        """Return what is left of that which is added; all of it on a sharp portrait.
-
-        Args:
-            added: by the network.
-            posed: the body in this frame.
-            visible: 1 where the portrait shows the point; elsewhere, but for eyes and mouth, all is left.
-        """
+        """Return what is left of that which is added to a posed body; all of it on a sharp portrait."""
         if self.coarse == 0.0:
             return added
         side = added.shape[0]
-        shares = cv2.resize(self._shares(posed, visible), (side, side), interpolation=cv2.INTER_LINEAR)
+        shares = cv2.resize(self._shares(posed), (side, side), interpolation=cv2.INTER_LINEAR)
         small = cv2.resize(added, (SMOOTH, SMOOTH), interpolation=cv2.INTER_AREA)
         broad = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
         return _mix(added, broad, shares)
 
-    def _shares(
-        self, posed: Posed, visible: UInt8[np.ndarray, "small small"]
-    ) -> Float32[np.ndarray, "small small 2"]:
+    def _shares(self, posed: Posed) -> Float32[np.ndarray, "small small 2"]:
         """Return, in each place, how much counts what is added, and how much its broad part."""
         middles = [self.window.inside(posed.points[place.vertices], 1).mean(0) for place in self.places]
         reaches = [np.array(place.reach) * self.face_px / self.window.span for place in self.places]
         kept = [SKIN, *(place.share for place in self.places)]
-        shown = cv2.blur(visible.astype(np.float32), (3, 3))
         middle, reach, share = (np.array(values, np.float32) for values in (middles, reaches, kept))
-        return _spread(shown, middle, reach, share, np.float32(self.coarse))
+        return _spread(SMALL, middle, reach, share, np.float32(self.coarse))
 
 
 def fineness(picture: UInt8[np.ndarray, "side side 3"]) -> float:
@@ -127,18 +117,16 @@ def _nearest(reference: Reference, marks: tuple[int, ...]) -> Int[np.ndarray, "p
 
 
 @njit(cache=True, nogil=True)
-def _spread(shown, middle, reach, share, coarse):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _spread(small, middle, reach, share, coarse):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lay the places over the skin, and the whole over what a sharp portrait keeps: all as it is."""
-    rows, columns = shown.shape
-    out = np.empty((rows, columns, 2), np.float32)
-    for y in range(rows):
-        for x in range(columns):
-            own = 1 - shown[y, x] * (1 - share[0, 0])
-            broad = shown[y, x] * share[0, 1]
+    out = np.empty((small, small, 2), np.float32)
+    for y in range(small):
+        for x in range(small):
+            own, broad = share[0]
             for i in range(len(middle)):
-                across = ((x + 0.5) / columns - middle[i, 0]) / reach[i, 0]
-                along = ((y + 0.5) / rows - middle[i, 1]) / reach[i, 1]
-                near = np.exp(-((across * across + along * along) ** 2))
+                across = ((x + 0.5) / small - middle[i, 0]) / reach[i, 0]
+                along = ((y + 0.5) / small - middle[i, 1]) / reach[i, 1]
+                near = np.exp(-(across**4) - along**4)
                 own += near * (share[i + 1, 0] - own)
                 broad += near * (share[i + 1, 1] - broad)
             out[y, x, 0] = 1 - coarse * (1 - own)

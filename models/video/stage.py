@@ -86,8 +86,7 @@ class LearnedPicture:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), state.memory)
             opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
-            calm = self._calm(made.added, posed, seen.visible)
-            added = calm * trust(seen.semantic, opening, SIDE)[..., None]
+            added = self._calm(made.added, posed) * trust(seen.semantic, opening, SIDE)[..., None]
             state = LearnedState(made.memory, added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])

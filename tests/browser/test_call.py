@@ -99,15 +99,15 @@ async def test_a_hidden_page_goes_on_sending(chromium, tmp_path):
     async with open_room(FakeHost(size=128)) as room, two_pages(chromium, room, tmp_path) as (ann, ben):
         await ben.wait_for("document.body.dataset.how === 'tracked'", PATIENCE_S)
         await ann.evaluate("window.beside = window.open('about:blank'); undefined")
-        await ann.wait_for("document.hidden")
+        await ann.wait_for("document.hidden", PATIENCE_S)
         tick = await ann.evaluate("visavis.call.sender.tick")
-        await ann.wait_for(f"visavis.call.sender.tick > {tick} + 50")
+        await ann.wait_for(f"visavis.call.sender.tick > {tick} + 50", PATIENCE_S)
         assert await ann.evaluate("document.hidden")
         assert await ben.evaluate("document.body.dataset.how") == "tracked"
         await ann.evaluate("window.beside.close(); undefined")
-        await ann.wait_for("!document.hidden")
+        await ann.wait_for("!document.hidden", PATIENCE_S)
         tick = await ann.evaluate("visavis.call.sender.tick")
-        await ann.wait_for(f"visavis.call.sender.tick > {tick} + 25")
+        await ann.wait_for(f"visavis.call.sender.tick > {tick} + 25", PATIENCE_S)
 
 
 async def test_a_face_with_a_key_asks_for_it(chromium):

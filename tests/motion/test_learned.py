@@ -11,6 +11,7 @@ from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, JOINT_INDEX
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.speech.scorer import SileroScorer
 from tests.motion.voices import buzz, rest, sentence, speak, vectors
+from training.evaluation.liveliness import find_blinks
 from training.evaluation.sounds import other_sounds, over_music
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -116,13 +117,12 @@ def test_idling_is_calm_alive_and_never_the_same(motion):
     assert np.abs(other - shown[:250]).max() > 0.05
 
 
-def test_it_blinks_like_a_person(motion):
-    lids = np.concatenate(
-        [vectors(rest(motion, motion.init_state(s), Presence.IDLE, 30.0)[0])[:, LIDS] for s in (1, 2)]
-    )
-    shut = lids > 0.5
-    assert 4 <= int((shut[1:] & ~shut[:-1]).sum()) <= 45
-    assert shut.mean() < 0.15
+def test_it_blinks_like_a_person_and_never_dozes(motion):
+    lids = vectors(rest(motion, motion.init_state(2), Presence.IDLE, 30.0)[0])[:, LIDS]
+    blinks = find_blinks(lids)
+    assert 8 <= blinks.per_minute <= 40
+    assert 200 <= blinks.duration_ms <= 400
+    assert blinks.hanging_share < 0.1
 
 
 def test_the_mouth_of_a_cleared_utterance_closes_soon(motion, speech):

@@ -111,12 +111,14 @@ def test_blinks_are_counted_and_timed():
     blinks = find_blinks(lids)
     assert blinks.per_minute == pytest.approx(3.0)
     assert 200 < blinks.duration_ms < 260
+    assert blinks.hanging_share == pytest.approx(50 / 1500, rel=0.05)
 
 
 def test_no_blink_has_no_duration():
     still = find_blinks(np.full(100, 0.2, np.float32))
     assert still.per_minute == 0.0
     assert np.isnan(still.duration_ms)
+    assert still.hanging_share == 0.0
 
 
 @pytest.mark.parametrize(("hz", "band"), [(0.8, 0), (2.5, 1), (5.0, 2)])

@@ -81,9 +81,13 @@ def split_lines(lines: Sequence[Line]) -> Mapping[str, list[Line]]:
     splits: dict[str, list[Line]] = {"train": [], "val": []}
     for line in lines:
         name = line.voice if spoken_s[line.voice] <= most_s else f"{line.voice}/{Path(line.path).stem}"
-        held_out = crc32(name.encode()) % 1000 < 1000 * _HELD_OUT
-        splits["val" if held_out else "train"].append(line)
+        splits["val" if is_held_out(name) else "train"].append(line)
     return splits
+
+
+def is_held_out(name: str) -> bool:
+    """Tell whether a voice of this name is never trained on, in whatever corpus it is."""
+    return crc32(name.encode()) % 1000 < 1000 * _HELD_OUT
 
 
 def _casts(lines: Sequence[Line], random: np.random.Generator) -> Iterator[list[Line]]:

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,17 +50,31 @@ class RecordingsSource:
     name = "recordings"
 
     def __init__(self, folder: Path) -> None:
-        """Load the recogniser and the aligner (2 s). Raises `models.assets.AssetError`."""
+        """Load the aligner (0.3 s). Raises `models.assets.AssetError`."""
         self._recordings = [*found_in(folder), *asterisk(ASTERISK, ASTERISK_TEXT), *librivox(LIBRIVOX)]
-        self._recognise = _Recogniser()
-        self._aligner = Aligner()
+        self._transcriber = Transcriber()
 
     def __len__(self) -> int:
         return len(self._recordings)
 
     def make(self, number: int) -> Utterance | None:
         """Align one recording; None where text and sound do not fit."""
-        recording = self._recordings[number]
+        return self._transcriber.transcribe(self._recordings[number])
+
+
+class Transcriber:
+    """Lays what is said in recordings on their sound; what nobody wrote down is recognised."""
+
+    def __init__(self) -> None:
+        """Load the aligner (0.3 s). Raises `models.assets.AssetError`."""
+        self._aligner = Aligner()
+
+    @cached_property
+    def _recognise(self) -> "_Recogniser":
+        return _Recogniser()
+
+    def transcribe(self, recording: Recording) -> Utterance | None:
+        """Align one recording; None where text and sound do not fit."""
         pcm = read_sound(recording.path)
         text = self._recognise(pcm) if recording.text is None else recording.text
         try:

@@ -4,7 +4,6 @@ One state lives through the same conversation over and over: waiting, listening 
 alone. Every block of frames is summed up by itself, so a drift of numerics shows as a row of figures.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -15,6 +14,7 @@ from jaxtyping import Float32
 from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, FPS, JOINT_INDEX, MOTION_SIZE
 from models.motion.stage import SAMPLES_PER_FRAME, SPEECH_RATE_HZ, MotionStage, Presence, SpeechChunk
 from training.evaluation.liveliness import find_blinks, jerk
+from training.evaluation.tables import json_line
 
 CHUNK_FRAMES: Final = 4
 LOOKAHEAD_FRAMES: Final = 5
@@ -46,14 +46,17 @@ class Block:
     head_yaw_std_deg: float
     expression_jitter_s3: float
     blinks_per_minute: float
+    blink_ms: float
+    lids_hanging_share: float
+    """Share of the time in which the lids are lowered for longer than a blink."""
     furthest: float
     """Largest channel of any frame: a weight, or radians."""
     cached: float
     """Largest key or value that attention remembers at the block's end; NaN for other stages."""
 
     def as_json(self) -> str:
-        """Return one line."""
-        return json.dumps(asdict(self))
+        """Return one line; what is not known is null."""
+        return json_line(asdict(self))
 
 
 def converse(answers: Sequence[Float32[np.ndarray, "samples"]]) -> Iterator[SpeechChunk]:
@@ -123,11 +126,18 @@ class _Rows:
         return _Rows(self.first_frame + frames, self.motion[frames:], self.speaking[frames:])
 
     def sum_up(self, frames: int, cached: float) -> Block:
+        """Return the figures of the first `frames` frames; what was made of the next block does not count.
+
+        Args:
+            frames: How many.
+            cached: Largest key or value in the attention's memory.
+        """
         motion = np.array(self.motion[:frames], np.float32).reshape(-1, MOTION_SIZE)
         speaking = np.array(self.speaking[:frames])
         opening = motion[:, _JAW] - motion[:, _CLOSE]
         said, quiet = opening[speaking], opening[~speaking]
         head_deg = np.degrees(motion[:, _HEAD : _HEAD + 3])
+        blinks = find_blinks(motion[:, _LIDS])
         return Block(
             first_frame=self.first_frame,
             frames=len(motion),
@@ -141,7 +151,9 @@ class _Rows:
             head_pitch_std_deg=_of(np.std, head_deg[:, 0]),
             head_yaw_std_deg=_of(np.std, head_deg[:, 1]),
             expression_jitter_s3=jerk(motion[:, : len(EXPRESSIONS)]),
-            blinks_per_minute=find_blinks(motion[:, _LIDS]).per_minute,
+            blinks_per_minute=blinks.per_minute,
+            blink_ms=blinks.duration_ms,
+            lids_hanging_share=blinks.hanging_share,
             furthest=float(np.abs(motion).max()),
             cached=cached,
         )

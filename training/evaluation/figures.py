@@ -38,6 +38,7 @@ def _habits_of(one: Curves) -> Figures:
         "head_jitter_deg_s3": jerk(head),
         "blinks_per_minute": blinks.per_minute,
         "blink_ms": blinks.duration_ms,
+        "lids_hanging_share": blinks.hanging_share,
         **{f"head_{name}_share": share for name, share in zip(_BANDS, shares, strict=True)},
         **{f"head_{axis}_std_deg": float(std) for axis, std in zip(_AXES, deviations, strict=True)},
         "expression_std": float(spread(one.expression).mean()),

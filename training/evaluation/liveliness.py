@@ -27,6 +27,8 @@ class Blinks:
     per_minute: float
     duration_ms: float
     """Mean; NaN where there is no blink."""
+    hanging_share: float
+    """Share of the time in which the lids are lowered for longer than a blink."""
 
 
 def jerk(values: Float[np.ndarray, "frames *shape axes"], rate_hz: float = FPS) -> float:
@@ -43,12 +45,14 @@ def find_blinks(lids: Float32[np.ndarray, "frames"]) -> Blinks:
     """Find blinks in the closure of the lids, 0 open to 1 closed, 25 frames a second."""
     seen = int(np.isfinite(lids).sum())
     if not seen:
-        return Blinks(float("nan"), float("nan"))
+        return Blinks(float("nan"), float("nan"), float("nan"))
     raised = np.where(np.isfinite(lids), lids, np.nanmedian(lids)) - np.nanmedian(lids)
     spans = [_span_s(raised, run) for run in runs_of(raised > _BLINK)]
     blinks = [span for span in spans if span <= _LONGEST_BLINK_S]
     mean_ms = 1000.0 * float(np.mean(blinks)) if blinks else float("nan")
-    return Blinks(60.0 * FPS * len(blinks) / seen, mean_ms)
+    lowered = [run.stop - run.start for run in runs_of(raised > _BLINK / 2)]
+    hanging = sum(frames for frames in lowered if frames > _LONGEST_BLINK_S * FPS)
+    return Blinks(60.0 * FPS * len(blinks) / seen, mean_ms, hanging / seen)
 
 
 def _span_s(raised: Float[np.ndarray, "frames"], run: slice) -> float:

@@ -41,16 +41,17 @@ class Sampling:
     guidance: float = 1.5
     """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
     mouth_t: float = 0.8
-    rest_t: float = 0.02
-    """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else."""
+    rest_t: float = 0.04
+    """Diffusion times the past is noised to, so that errors do not live on: mouth and jaw, and all else. With
+    half as much, lids that hang half shut take it for their way and go on hanging."""
     mouth_noise: float = 0.25
     """Share of the noise that mouth and jaw begin from: lips follow the sound, and not their own mind."""
-    lids_noise: float = 0.78
-    """Share of the noise that lids begin from: few steps overrate what is rare, such as blinks."""
+    lids_noise: float = 1.05
+    """Share of the noise that lids begin from: how often they blink."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
     lips_before: float = 0.4
-    body_follow: float = 0.5
+    body_follow: float = 0.45
     """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
     head_reach: float = 1.4
     """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
