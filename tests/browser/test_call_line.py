@@ -26,7 +26,7 @@ MOUTH = [0.46, 0.54, 0.08, 0.08]
 LEAST_PER_S = 10
 """Pictures: on a machine that is too busy to show as many, how long one stands says nothing of calls."""
 STOOD_MS = 400
-"""So much longer than on a clear line a mouth that always moves may stand: 300 for loss, 100 for a picture."""
+"""A mouth that always moves may stand so much longer than on a clear line: 300 for loss, 100 a picture."""
 
 
 def jaw(at_s):
