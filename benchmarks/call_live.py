@@ -36,10 +36,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.browser.chromium import Chromium, Page
-from benchmarks.call_bridge import CALL, Bridge
+from benchmarks.call_bridge import CALL, PATIENCE_S, Bridge
 from benchmarks.call_film import write_film, write_talk, write_voice
 from benchmarks.call_loss import LossyWay
-from benchmarks.call_senders import BrowserSender, ProgramSender, Sender, collect
+from benchmarks.call_senders import TAP, BrowserSender, ProgramSender, Sender, collect
 from benchmarks.join import open_room
 from benchmarks.live_figures import figures
 from models.avatar import read_ownership
@@ -50,8 +50,6 @@ LINES: Final = {"clear": 0.0, "loss 10 %": 0.1, "loss 30 %": 0.3}
 OUTAGE_S: Final = 2.0
 SETTLE_S: Final = 4.0
 """After a line has changed, until it is measured."""
-PATIENCE_S: Final = 90.0
-TAP: Final = Path(__file__).with_name("call_tap.js")
 WINDOW: Final = (400, 520)
 """Of the receiver's browser: a phone's."""
 

@@ -11,12 +11,11 @@ from typing import Final, Protocol, Self
 import numpy as np
 
 from benchmarks.browser.chromium import Chromium, Page
-from benchmarks.call_bridge import CALLER, Bridge
+from benchmarks.call_bridge import CALLER, PATIENCE_S, Bridge
 from benchmarks.call_loss import LossyWay
 from benchmarks.live_figures import Curves
 from models.portrait.create import DEFAULT_NAME
 
-PATIENCE_S: Final = 90.0
 SMALL: Final = (400, 400)
 """The caller's window: its page shows the camera alone."""
 TAP: Final = Path(__file__).with_name("call_tap.js")

@@ -181,8 +181,9 @@ class FrameMaker:
         self._meter.picture_work.add(work_s)
         self._pace.note(tier, taken_s)
         before = self._tiers.tier
-        if before == Tier.FULL != tier and taken_s <= FRAME_S:
-            return  # Drawn with less because its time was near: what FULL takes is not known by that.
+        lowered = before == Tier.FULL and tier == Tier.WARP
+        if lowered and taken_s <= FRAME_S:
+            return  # Its time was near: that less was quick enough does not tell what FULL takes.
         if self._adaptive and self._tiers.observe(taken_s, self._clock.now_s()) != before:
             log.info("picture tier changed", extra={"before": before.name, "after": self._tiers.tier.name})
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.browser.chromium import Chromium
-from benchmarks.call_live import TAP, ports
+from benchmarks.call_live import ports
 from benchmarks.call_loss import LossyWay
-from benchmarks.call_senders import collect
+from benchmarks.call_senders import TAP, collect
 from benchmarks.live_figures import shift
 from streaming.fakes import FakeHost
 from tests.browser.meeting import screenshots
