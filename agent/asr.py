@@ -7,7 +7,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from engine.workers import worker_pool
 from models.assets import ASSETS, asset_path
 from models.motion.stage import SPEECH_RATE_HZ
 
@@ -136,9 +136,9 @@ class WhisperAsr:
     def __init__(self, config: AsrConfig) -> None:
         """Load the model (0.5 s for tiny). Raises `AsrError` when there is no such model."""
         self._config = config
-        self._model = _load(config)
+        self._executor = worker_pool(1, "asr")
+        self._model = self._executor.submit(_load, config).result()
         self._tokenizer = _tokenizer(self._model, config.language)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="asr")
 
     async def transcribe(self, pcm: Float32[np.ndarray, "samples"]) -> Transcript:
         """Return the words; see `Asr`."""

@@ -6,13 +6,13 @@ piper-tts is GPL-3.0-or-later and an extra: nothing of it is imported before a `
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.voice import SpokenPiece, VoiceError, VoiceMissingError, Word, spread_words
+from engine.workers import worker_pool
 from models.assets import ASSETS, asset_path
 from models.speech.piper_phones import Span, phones_from_piper
 
@@ -37,8 +37,8 @@ class PiperVoice:
 
     def __init__(self, config: PiperConfig) -> None:
         """Load the voice (1–3 s). Raises `VoiceMissingError`, `VoiceError`."""
-        self._voice, self._settings = _load(config)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="voice")
+        self._executor = worker_pool(1, "voice")
+        self._voice, self._settings = self._executor.submit(_load, config).result()
 
     async def speak(self, text: str) -> AsyncGenerator[SpokenPiece, None]:
         """Yield one piece for each of espeak's sentences; see `Voice`."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Float32, Num
+from scipy.stats import f
 
 from models.avatar import load_avatar
 from models.home import avatars_root
@@ -37,8 +38,10 @@ AROUND_S: Final = 0.3
 """Silence around an answer that counts too: there the lips are closed."""
 BEGIN_S: Final = 0.8
 """How much of an answer is its beginning."""
-UNLIKELY: Final = 1.92
-"""Logarithm of a likelihood ratio by which a delay is ruled out: 95 % of the true ones are not."""
+SURE: Final = 0.95
+"""Share of the true delays that are not ruled out."""
+FITTED: Final = 3
+"""What is fitted to a beginning: how far lips open, around which rest, and how late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,8 @@ def lips_lag(
     fits = [_fit(changes, picture_s, openings, lag_ms / 1000) for lag_ms in LAGS_MS]
     best = int(np.argmax([agreement for agreement, _ in fits]))
     agreement, weights = fits[best]
-    begins = [Opening(o.begin_s, o.aperture[: round((AROUND_S + BEGIN_S) * FPS)]) for o in openings]
-    begin_ms, between_ms = _lag_ms(changes @ weights, picture_s, begins)
+    begins = _beginnings(picture_s - LAGS_MS[best] / 1000, openings)
+    begin_ms, between_ms = _lag_ms(changes @ weights, picture_s, openings, begins)
     return Lag(LAGS_MS[best], begin_ms, between_ms, agreement)
 
 
@@ -166,28 +169,43 @@ def _fit(
     return 1.0 - float(np.sum((y - x @ weights) ** 2)) / max(float(y @ y), 1e-12), weights
 
 
+def _beginnings(picture_s: Float[np.ndarray, "pictures"], openings: Sequence[Opening]) -> list[np.ndarray]:
+    """Return which pictures are of the beginning of each answer, were they shown at these times."""
+    since_s = [picture_s - opening.begin_s for opening in openings]
+    return [np.flatnonzero((s >= 0) & (s <= AROUND_S + BEGIN_S)) for s in since_s]
+
+
 def _lag_ms(
-    seen: Float[np.ndarray, "pictures"], picture_s: Float[np.ndarray, "pictures"], openings: Sequence[Opening]
+    seen: Float[np.ndarray, "pictures"],
+    picture_s: Float[np.ndarray, "pictures"],
+    openings: Sequence[Opening],
+    rows: Sequence[np.ndarray],
 ) -> tuple[int, tuple[int, int]]:
     """Return the delay at which a curve agrees best with the openings, and between which it may be.
 
-    A delay may be when its likelihood is within `UNLIKELY` of the best, where what the curve does besides is
-    noise that goes on from picture to picture (Wilks 1938).
+    The same pictures (`rows`, of each opening) judge every delay. One is ruled out by an F test on what is
+    left unexplained, where that is noise that goes on from picture to picture.
     """
-    left = [_left_over(*_pairs(picture_s, openings, lag_ms / 1000), seen) for lag_ms in LAGS_MS]
+    at = np.concatenate(rows)
+    if not len(at):
+        return 0, (LAGS_MS[0], LAGS_MS[-1])
+    left = [_left_over(_wanted(picture_s, openings, rows, lag_ms / 1000), seen[at]) for lag_ms in LAGS_MS]
     # The smallest may be 0, as where a picture or two are all there is: those fit any delay.
-    spread = np.array([max(float(np.mean(values**2)), 1e-3) for values in left])
+    spread = np.array([max(float(np.sum(values**2)), 1e-3) for values in left])
     best = int(np.argmin(spread))
-    likely = 0.5 * _independent(left[best]) * np.log(spread / spread[best]) < UNLIKELY
+    free = _independent(left[best]) - FITTED
+    if free <= 0:
+        return LAGS_MS[best], (LAGS_MS[0], LAGS_MS[-1])
+    likely = free * (spread / spread[best] - 1) <= f.ppf(SURE, 1, free)
     possible = np.array(LAGS_MS)[likely]
     return LAGS_MS[best], (int(possible[0]), int(possible[-1]))
 
 
 def _left_over(
-    wanted: Float[np.ndarray, "pairs"], rows: np.ndarray, seen: Float[np.ndarray, "pictures"]
+    wanted: Float[np.ndarray, "pairs"], seen: Float[np.ndarray, "pairs"]
 ) -> Float[np.ndarray, "pairs"]:
     """Return what a curve of deviation 1 does that the openings do not: all, if it moves against them."""
-    y, x = (values - values.mean() for values in (seen[rows], wanted))
+    y, x = (values - values.mean() for values in (seen, wanted))
     y, x = (values / max(float(np.sqrt(np.mean(values**2))), 1e-12) for values in (y, x))
     return y - max(0.0, float(np.mean(y * x))) * x
 
@@ -207,12 +225,20 @@ def _pairs(
     Raises:
         ValueError: when no picture belongs to any answer.
     """
-    wanted, rows = [], []
-    for opening in openings:
-        frame_s = opening.frame_s
-        inside = np.flatnonzero((picture_s - lag_s >= frame_s[0]) & (picture_s - lag_s <= frame_s[-1]))
-        wanted.append(np.interp(picture_s[inside] - lag_s, frame_s, opening.aperture))
-        rows.append(inside)
+    shown_s = picture_s - lag_s
+    ends = [(opening.frame_s[0], opening.frame_s[-1]) for opening in openings]
+    rows = [np.flatnonzero((shown_s >= first) & (shown_s <= last)) for first, last in ends]
     if not sum(map(len, rows)):
         raise ValueError("no picture was shown during any answer")
-    return np.concatenate(wanted), np.concatenate(rows)
+    return _wanted(picture_s, openings, rows, lag_s), np.concatenate(rows)
+
+
+def _wanted(
+    picture_s: Float[np.ndarray, "pictures"],
+    openings: Sequence[Opening],
+    rows: Sequence[np.ndarray],
+    lag_s: float,
+) -> Float[np.ndarray, "pairs"]:
+    """Return what is expected in some pictures of each answer, were they so late."""
+    given = zip(openings, rows, strict=True)
+    return np.concatenate([np.interp(picture_s[at] - lag_s, o.frame_s, o.aperture) for o, at in given])

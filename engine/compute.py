@@ -10,9 +10,10 @@ import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from engine.workers import worker_pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class ThreadCompute:
         Two, because a motion chunk must not hold up the picture that is due.
         """
         self._workers = workers or max(2, os.cpu_count() or 1)
-        self._executor = ThreadPoolExecutor(self._workers, thread_name_prefix="compute")
+        self._executor = worker_pool(self._workers, "compute")
         self._lanes: OrderedDict[object, deque[_Job]] = OrderedDict()
         self._running = 0
         self._busy_s = 0.0

@@ -1,5 +1,6 @@
 """Encoders: what they make can be decoded, follows the target, and really is what aiortc uses."""
 
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -75,6 +76,20 @@ def test_voice_is_one_payload_each_20_ms_on_a_48_khz_clock():
     sound = np.concatenate([frame.to_ndarray().reshape(-1, 2)[:, 0] for frame in heard]).astype(float)[9600:]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     assert np.fft.rfftfreq(len(sound), 1 / 48_000)[spectrum.argmax()] == pytest.approx(440, abs=3)
+
+
+async def test_voice_is_encoded_in_the_event_loop(monkeypatch):
+    """Where it does not wait for a thread. Fails when aiortc asks for its frames in another way."""
+    threads, encode = set(), VoiceEncoder.encode
+
+    def noted(self, frame, force_keyframe=False):
+        threads.add(threading.get_ident())
+        return encode(self, frame, force_keyframe)
+
+    monkeypatch.setattr(VoiceEncoder, "encode", noted)
+    async with open_room(FakeHost(size=64), RoomConfig()) as room, visiting(room) as visitor:
+        await visitor.take("audio", 3)
+    assert threads == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
