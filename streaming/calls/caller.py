@@ -94,6 +94,7 @@ class Caller:
 
             def movement(stage):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
                 self._motion = CalledMotion(stage)
+                self._motion.is_seen = self._is_watched
                 return self._motion
 
             self._portrayal = await host.portray(self.card.name, self.voice, movement)
@@ -101,8 +102,10 @@ class Caller:
             self._task = asyncio.create_task(self._run(self._portrayal), name=f"portrayal {self.person.name}")
 
     def be_watched(self, *, by_somebody: bool) -> None:
-        """Say whether anybody is shown their picture; unseen they are heard, and no picture is made."""
+        """Say whether anybody is shown their picture; unseen they are heard, and nothing is made of it."""
         self._is_watched = by_somebody
+        if self._motion is not None:
+            self._motion.is_seen = by_somebody
         if self._portrayal is not None:
             self._portrayal.is_watched = by_somebody
 

@@ -56,6 +56,8 @@ class CalledMotion(Generic[StateT]):
         self._player = MotionPlayer(stage, config)
         self._stay = (config or PlayerConfig()).stay_ticks
         self._waiting: deque[bytes] = deque(maxlen=WAITING_MAX)
+        self.is_seen = True
+        """Whether anybody is shown this person; of whom nobody is, nothing is made where none came."""
         self.refused = 0
         """Packets that were none of this stream."""
         self.how = How.STILL
@@ -106,7 +108,7 @@ class CalledMotion(Generic[StateT]):
     def _step(
         self, tick: int, heard: SpeechChunk, player: PlayerState[StateT], state: CalledState[StateT]
     ) -> tuple[MotionFrame, PlayerState[StateT], CalledState[StateT]]:
-        frame, after = self._player.step(tick, heard, player)
+        frame, after = self._player.step(tick, heard, player, makes=self.is_seen)
         is_silent = after.missing > 0 and heard.presence is Presence.IDLE
         state = replace(state, silent=state.silent + 1 if is_silent else 0)
         if state.silent > STILL_FRAMES and player.shown is not None:

@@ -68,7 +68,7 @@ class MotionPlayer(Generic[StateT]):
         return replace(state, buffer=add(state.buffer, packet))
 
     def step(
-        self, tick: int, heard: SpeechChunk, state: PlayerState[StateT]
+        self, tick: int, heard: SpeechChunk, state: PlayerState[StateT], *, makes: bool = True
     ) -> tuple[MotionFrame, PlayerState[StateT]]:
         """Return the frame of a tick.
 
@@ -76,13 +76,14 @@ class MotionPlayer(Generic[StateT]):
             tick: The tick being heard, counted from the sender's first sound; may jump, never goes back.
             heard: The sound of this tick, for the motion stage: one frame.
             state: The state before.
+            makes: Whether the stage makes what did not come; of whom nobody sees, the pose stays instead.
         """
         row, buffer = look(state.buffer, tick)
         state = replace(state, buffer=buffer, drawn=state.drawn + 1)
         if row is not None:
             row, state = self._meet(row, state)
         else:
-            row, state = self._conceal(heard, state)
+            row, state = self._conceal(heard if makes else None, state)
         return MotionFrame.from_vector(row), replace(state, shown=row)
 
     def _meet(self, row: Row, state: PlayerState[StateT]) -> tuple[Row, PlayerState[StateT]]:
@@ -96,12 +97,16 @@ class MotionPlayer(Generic[StateT]):
             apart = apart if np.abs(apart).max() > UNSEEN else None
         return row, replace(state, apart=apart, missing=0, begun=True)
 
-    def _conceal(self, heard: SpeechChunk, state: PlayerState[StateT]) -> tuple[Row, PlayerState[StateT]]:
+    def _conceal(
+        self, heard: SpeechChunk | None, state: PlayerState[StateT]
+    ) -> tuple[Row, PlayerState[StateT]]:
         """Stay, then pass over to the motion stage; before anything came, the stage alone."""
         missing = state.missing + 1
         state = replace(state, missing=missing, concealed=state.concealed + 1, apart=None)
         if state.shown is not None and state.begun and missing <= self._config.stay_ticks:
             return state.shown, state
+        if heard is None:
+            return MotionFrame.rest().vector() if state.shown is None else state.shown, state
         frames, stage = self._stage.step(heard, state.stage)
         made, state = frames[0].vector(), replace(state, stage=stage)
         left = self._config.stay_ticks + self._config.ease_ticks + 1 - missing

@@ -61,6 +61,28 @@ def test_it_degrades_in_order_and_comes_back():
     assert hows[-1] == How.TRACKED
 
 
+class Asked(StillMotion):
+    """Counts what it is asked for."""
+
+    times = 0
+
+    def step(self, chunk, state):
+        self.times += 1
+        return super().step(chunk, state)
+
+
+def test_of_whom_nobody_sees_nothing_is_made():
+    asked = Asked()
+    stage = CalledMotion(asked)
+    stage.is_seen = False
+    jaws, hows, state = play(stage, stage.init_state(0), [chunk(tick, loud=0.2) for tick in range(20)])
+    assert (asked.times, set(jaws), hows[-1]) == (0, {0.0}, How.VOICE)
+    stage.is_seen = True
+    jaws, _, _ = play(stage, state, [chunk(tick, loud=0.2) for tick in range(20, 40)])
+    assert asked.times == 20
+    assert jaws[-1] > 0.7, "as loud as the voice"
+
+
 def test_a_clock_that_is_found_late_is_followed_back():
     """Before any motion came the clock was the voice's; then it turns out to be three seconds earlier."""
     stage = CalledMotion(StillMotion())
