@@ -91,7 +91,10 @@ def test_the_mouth_moves_while_there_is_sound(evidence):
 
 
 def test_lips_belong_to_their_sound_from_the_beginning(evidence, lag):
-    _report(**dataclasses.asdict(lag))
+    received = evidence.inbound["audio"]
+    waited_ms = 1000 * received["jitterBufferDelay"] / received["jitterBufferEmittedCount"]
+    bridged_ms = 1000 * received["concealedSamples"] / evidence.sound.rate_hz
+    _report(**dataclasses.asdict(lag), sound_waited_ms=waited_ms, sound_bridged_ms=bridged_ms)
     assert lag.agreement > 0.4, "the mouth says these words"
     assert abs(lag.all_ms) <= LATE_MS
     early_ms, late_ms = lag.begin_between_ms
