@@ -6,6 +6,7 @@ const MODEL = "/tracker/face_landmarker.task";
 const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
 const PATIENCE_MS = 60_000;
 const HALF_PICTURE_MS = 20; // looks come at even times: at the picture nearest to when there is time
+const DRIFT_MS = 0.002; // by which two clocks may part from one picture to the next
 const SHARE = 0.6; // of the time that looking may take: where each look takes long, fewer pictures are looked at
 
 let loading = null;
@@ -97,33 +98,32 @@ export class Camera extends EventTarget {
       freeMs = ended + this.trackMs * (1 / SHARE - 1) - HALF_PICTURE_MS;
       onFace(result, capturedMs);
     };
+    if ("MediaStreamTrackProcessor" in window) this.#read(stream, see);
+    else this.#look(stream, see);
+  }
+
+  /** Look at pictures as the camera gives them: sooner than they are shown, and in a hidden page too. */
+  async #read(stream, see) {
+    const [track] = stream.getVideoTracks();
+    const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable.getReader();
+    let soonestMs = Infinity; // our clock less the camera's
+    for (;;) {
+      const { value: picture, done } = await reader.read();
+      if (done) return;
+      const takenMs = picture.timestamp / 1000;
+      soonestMs = Math.min(soonestMs + DRIFT_MS, performance.now() - takenMs);
+      if (this.stream === stream) see(picture, takenMs + soonestMs);
+      picture.close();
+    }
+  }
+
+  /** Look at pictures as they are shown, where the browser gives them in no other way. */
+  #look(stream, see) {
     const look = (now, { captureTime }) => {
       if (this.stream !== stream) return;
-      if (!document.hidden) see(this.video, captureTime ?? now);
+      see(this.video, captureTime ?? now);
       this.video.requestVideoFrameCallback(look);
     };
     this.video.requestVideoFrameCallback(look);
-    this.#watchHidden(stream, see);
-  }
-
-  /** A hidden page is shown no pictures, so none are called out. Where the browser lets us, the track itself is read. */
-  async #watchHidden(stream, see) {
-    if (!("MediaStreamTrackProcessor" in window)) return;
-    while (this.stream === stream) {
-      if (!document.hidden) {
-        await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
-        continue;
-      }
-      const track = stream.getVideoTracks()[0].clone();
-      const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable.getReader();
-      while (document.hidden && this.stream === stream) {
-        const { value: picture, done } = await reader.read();
-        if (done) return;
-        if (this.stream === stream) see(picture, performance.now());
-        picture.close();
-      }
-      track.stop();
-      await reader.cancel();
-    }
   }
 }
