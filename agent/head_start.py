@@ -1,9 +1,10 @@
-"""A voice that has begun a sentence before it is wanted."""
+"""A voice that has begun a sentence before it is wanted, and knows how much it can make in time."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from agent.portions import Portions
 from agent.tasks import end
 from agent.voice import SpokenPiece, Voice, VoiceError
 
@@ -23,6 +24,7 @@ class HeadStart:
         self.first_sound_s: float | None = None
         """Loop time at which the first sound of the early sentence was there."""
         self._ready = asyncio.Event()
+        self._portions = Portions()
 
     def begin(self, text: str) -> None:
         """Make `text`, which will be the next that is asked for; not more than once."""
@@ -45,9 +47,13 @@ class HeadStart:
                     raise piece
                 yield piece
             return
-        async with aclosing(self._voice.speak(text)) as pieces:
+        async with aclosing(self._made(text)) as pieces:
             async for made in pieces:
                 yield made
+
+    def portion(self, text: str, waiting_s: float) -> str:
+        """Return how much of a sentence to speak next, with so much sound waiting; see `Portions`."""
+        return text if text == self._text else self._portions.first_of(text, waiting_s)
 
     async def aclose(self) -> None:
         """Give up what was begun; the voice behind stays."""
@@ -55,7 +61,7 @@ class HeadStart:
 
     async def _make(self, text: str) -> None:
         try:
-            async with aclosing(self._voice.speak(text)) as pieces:
+            async with aclosing(self._made(text)) as pieces:
                 async for piece in pieces:
                     self.first_sound_s = self.first_sound_s or self._loop.time()
                     self._pieces.put_nowait(piece)
@@ -64,3 +70,13 @@ class HeadStart:
             self._pieces.put_nowait(error)
         self._pieces.put_nowait(None)
         self._ready.set()
+
+    async def _made(self, text: str) -> AsyncGenerator[SpokenPiece, None]:
+        """Yield the speech of `text`, and note how long the voice took, not counting who takes the pieces."""
+        taken_s, asked_s = 0.0, self._loop.time()
+        async with aclosing(self._voice.speak(text)) as pieces:
+            async for piece in pieces:
+                taken_s += self._loop.time() - asked_s
+                yield piece
+                asked_s = self._loop.time()
+        self._portions.note(text, taken_s)

@@ -7,8 +7,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agent.head_start import HeadStart
 from agent.tags import Sentence, cues_of
-from agent.voice import SpokenPiece, Voice, Word
+from agent.voice import SpokenPiece, Word
 from engine.packets import SegmentFinished, SegmentStarted
 from engine.session import Session
 from engine.speech import SegmentEvent
@@ -49,7 +50,7 @@ class Speech:
     """
 
     def __init__(
-        self, session: Session, voice: Voice, ahead_s: float, on_audible: Callable[[str], None]
+        self, session: Session, voice: HeadStart, ahead_s: float, on_audible: Callable[[str], None]
     ) -> None:
         self._session = session
         self._voice = voice
@@ -96,17 +97,21 @@ class Speech:
             for gesture, _ in sentence.gestures:
                 self._session.push_cue(Cue(gesture, max(0.0, self._pushed_s - END_LEAD_S)))
             return
-        self._saying = sentence, 0
-        async with aclosing(self._voice.speak(sentence.text)) as pieces:
-            async for piece in pieces:
-                if self._pushed_s == 0:
-                    on_first_sound()
-                await self._wait_for_room()
-                words = self._saying[1]
-                if not words:
-                    self._begin_caption(sentence.text)
-                self._push(piece, cues_of(sentence, piece, words))
-                self._saying = sentence, words + len(piece.words)
+        rest, words = sentence.text, 0
+        while rest:
+            portion = self._voice.portion(rest, self._session.waiting_s()) if self._pushed_s else rest
+            rest = rest[len(portion) :]
+            self._saying = sentence, words
+            async with aclosing(self._voice.speak(portion)) as pieces:
+                async for piece in pieces:
+                    if self._pushed_s == 0:
+                        on_first_sound()
+                    await self._wait_for_room()
+                    if not words:
+                        self._begin_caption(sentence.text)
+                    self._push(piece, cues_of(sentence, piece, words))
+                    words += len(piece.words)
+                    self._saying = sentence, words
         self._saying = None
 
     async def go_on(self, unheard: Unheard) -> None:
