@@ -14,6 +14,7 @@ from aiortc import RTCRtpSender
 from aiortc.codecs.base import Encoder
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import compute_audio_level_dbov
 from av import AudioFrame, CodecContext, VideoFrame
@@ -179,8 +180,8 @@ def encode_at_once(sender: RTCRtpSender) -> None:
     notices when aiortc asks for its frames in another way.
     """
 
-    async def next_encoded(_: object) -> RTCEncodedFrame | None:
-        frame = await sender.track.recv()
+    async def next_encoded(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
+        frame: Any = await sender.track.recv()
         if not sender._enabled:
             return None
         payloads, timestamp = sender._RTCRtpSender__encoder.encode(frame)  # type: ignore[attr-defined]
