@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-STEP_BACK: Final = 5
-"""Added to a worker's niceness: under full load it gets a third of an ordinary thread's time."""
-HALF_BACK: Final = 2
-"""The same for what somebody waits to hear: two thirds of an ordinary thread's time, twice a picture's."""
+STEP_BACK: Final = 3
+"""Added to a worker's niceness: under full load it gets half of an ordinary thread's time."""
+HALF_BACK: Final = 1
+"""The same for what somebody waits to hear: four fifths of an ordinary thread's time."""
 _NICEST: Final = 19
 
 
