@@ -38,7 +38,7 @@ class Sampling:
 
     sampler: str = "consistency"
     steps: int = 2
-    guidance: float = 1.5
+    guidance: float = 1.75
     """Weight w of classifier-free guidance, d + w·(c - d) of deaf and hearing prediction; 1 is none."""
     mouth_t: float = 0.8
     rest_t: float = 0.04
