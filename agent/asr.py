@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from engine.workers import HALF_BACK, worker_pool
+from engine.workers import SMALL_STEP, worker_pool
 from models.assets import ASSETS, asset_path
 from models.motion.stage import SPEECH_RATE_HZ
 
@@ -136,7 +136,7 @@ class WhisperAsr:
     def __init__(self, config: AsrConfig) -> None:
         """Load the model (0.5 s for tiny). Raises `AsrError` when there is no such model."""
         self._config = config
-        self._executor = worker_pool(1, "asr", HALF_BACK)
+        self._executor = worker_pool(1, "asr", SMALL_STEP)
         self._model = self._executor.submit(_load, config).result()
         self._tokenizer = _tokenizer(self._model, config.language)
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.voice import SpokenPiece, VoiceError, VoiceMissingError, Word, spread_words
-from engine.workers import HALF_BACK, worker_pool
+from engine.workers import SMALL_STEP, worker_pool
 from models.assets import ASSETS, asset_path
 from models.speech.piper_phones import Span, phones_from_piper
 
@@ -37,7 +37,7 @@ class PiperVoice:
 
     def __init__(self, config: PiperConfig) -> None:
         """Load the voice (1–3 s). Raises `VoiceMissingError`, `VoiceError`."""
-        self._executor = worker_pool(1, "voice", HALF_BACK)
+        self._executor = worker_pool(1, "voice", SMALL_STEP)
         self._voice, self._settings = self._executor.submit(_load, config).result()
 
     async def speak(self, text: str) -> AsyncGenerator[SpokenPiece, None]:

@@ -19,7 +19,7 @@ PATIENCE_S: Final = 90.0
 
 
 class Bridge:
-    """A mosquitto, and `visavis call join --page`, which shows who calls over it to a browser."""
+    """Both processes, as long as they run."""
 
     def __init__(
         self, broker: asyncio.subprocess.Process, via: str, room: asyncio.subprocess.Process

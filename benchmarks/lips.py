@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Float32, Num
-from scipy.stats import f
+from scipy import stats
 
 from models.avatar import load_avatar
 from models.home import avatars_root
@@ -196,7 +196,7 @@ def _lag_ms(
     free = _independent(left[best]) - FITTED
     if free <= 0:
         return LAGS_MS[best], (LAGS_MS[0], LAGS_MS[-1])
-    likely = free * (spread / spread[best] - 1) <= f.ppf(SURE, 1, free)
+    likely = free * (spread / spread[best] - 1) <= stats.f.ppf(SURE, 1, free)
     possible = np.array(LAGS_MS)[likely]
     return LAGS_MS[best], (int(possible[0]), int(possible[-1]))
 

@@ -14,7 +14,7 @@ from typing import Final
 
 STEP_BACK: Final = 3
 """Added to a worker's niceness: under full load it gets half of an ordinary thread's time."""
-HALF_BACK: Final = 1
+SMALL_STEP: Final = 1
 """The same for what somebody waits to hear: four fifths of an ordinary thread's time."""
 _NICEST: Final = 19
 

@@ -9,7 +9,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from streaming.channel import EventChannel
 from streaming.clock import OPUS_RATE_HZ, PICTURE_RATE_HZ
 from streaming.config import RoomConfig
-from streaming.encoders import VoiceEncoder, encode_at_once, install_encoder
+from streaming.encoders import install_voice
 from streaming.live_voice import pass_on_at_once
 from streaming.media import Codec, Pictures
 from streaming.motion.data_channel import LABEL, MotionChannel
@@ -139,8 +139,7 @@ class Peer:
         epoch = MediaEpoch()
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
-                install_encoder(transceiver.sender, VoiceEncoder(self._config.audio_kbps))
-                encode_at_once(transceiver.sender)
+                install_voice(transceiver.sender, self._config.audio_kbps)
                 report_media_time(transceiver.sender, OPUS_RATE_HZ, epoch)
                 continue
             codec: Codec = "H264" if transceiver._codecs[0].name == "H264" else "VP8"

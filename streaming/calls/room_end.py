@@ -19,7 +19,7 @@ from streaming.calls.arrival import Arrivals
 from streaming.calls.end import CallCard, VoicePiece
 from streaming.calls.relay import SoundRelay
 from streaming.config import RoomConfig
-from streaming.encoders import VoiceEncoder, encode_at_once, install_encoder
+from streaming.encoders import install_voice
 from streaming.live_voice import pass_on_at_once
 from streaming.microphone import mono
 from streaming.motion.buffer import unwrap
@@ -160,8 +160,7 @@ class RoomEnd:
         await self._pc.setRemoteDescription(RTCSessionDescription(answer.json()["sdp"], "answer"))
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
-                install_encoder(transceiver.sender, VoiceEncoder(VOICE_KBPS))
-                encode_at_once(transceiver.sender)
+                install_voice(transceiver.sender, VOICE_KBPS)
                 pass_on_at_once(transceiver.receiver)
 
     def _tell_lag(self) -> None:

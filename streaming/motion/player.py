@@ -100,7 +100,10 @@ class MotionPlayer(Generic[StateT]):
     def _conceal(
         self, heard: SpeechChunk | None, state: PlayerState[StateT]
     ) -> tuple[Row, PlayerState[StateT]]:
-        """Stay, then pass over to the motion stage; before anything came, the stage alone."""
+        """Stay, then pass over to the motion stage; before anything came, the stage alone.
+
+        Where nothing is heard for it, for nobody sees the person, the pose stays.
+        """
         missing = state.missing + 1
         state = replace(state, missing=missing, concealed=state.concealed + 1, apart=None)
         if state.shown is not None and state.begun and missing <= self._config.stay_ticks:
