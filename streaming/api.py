@@ -44,6 +44,8 @@ class Offer(BaseModel):
     """The avatar's key, for calls."""
     draw: bool = True
     """Whether the others of a call are drawn here; else their motion comes over the data channel."""
+    voice_carries_motion: bool = False
+    """Whether every packet of the visitor's voice ends with motion (docs/motion-stream.md); in calls only."""
 
 
 class RoomApi:
@@ -151,7 +153,13 @@ class RoomApi:
         """Open the visit; a gathering that goes on has its own avatar."""
         if offer.call is not None:
             opened = await self._visits.open_call(
-                offer.call, card.name, offer.key, offer.name, offer.sdp, draws=offer.draw
+                offer.call,
+                card.name,
+                offer.key,
+                offer.name,
+                offer.sdp,
+                draws=offer.draw,
+                voice_carries_motion=offer.voice_carries_motion,
             )
             return *opened, card
         if offer.room is None:

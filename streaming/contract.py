@@ -196,6 +196,10 @@ class InCall(Protocol):
         """Take by how much later after its moment the visitor's motion leaves than the voice."""
         ...
 
+    def note_tie(self, tie_s: float) -> None:
+        """Take the voice's time less the motion's, both of one moment, from a visitor who knows it."""
+        ...
+
     def watch(self, *, on: bool) -> None:
         """Say whether the visitor looks at the picture; voices go on without."""
         ...

@@ -1,7 +1,7 @@
 """The wire protocol of the data channel "events": one JSON object a message, told apart by `kind` or `type`.
 
 Room to page: the events of `streaming.contract`, and `stats` and `pong` of this module.
-Page to room: `say`, `hold`, `release`, `watch`, `lag`, `ping`.
+Page to room: `say`, `hold`, `release`, `watch`, `lag`, `tie`, `ping`.
 """
 
 import dataclasses
@@ -52,6 +52,13 @@ class Lag(_Message):
     ms: float = Field(ge=-1000, le=1000)
 
 
+class Tie(_Message):
+    """The RTP time of the page's voice less its motion's, tick 0 being 0, for what happens at one moment."""
+
+    type: Literal["tie"]
+    ms: float = Field(ge=-1e8, le=1e8)
+
+
 class Ping(_Message):
     """Asks for a `pong` with the same time, to measure the round trip."""
 
@@ -61,7 +68,7 @@ class Ping(_Message):
     """By how much the page plays pictures later than their sound, where it can tell."""
 
 
-PageMessage = Say | Hold | Release | Watch | Lag | Ping
+PageMessage = Say | Hold | Release | Watch | Lag | Tie | Ping
 _PAGE_MESSAGE: TypeAdapter[PageMessage] = TypeAdapter(Annotated[PageMessage, Field(discriminator="type")])
 
 
@@ -77,7 +84,7 @@ def parse_message(raw: str | bytes, text_max_chars: int) -> PageMessage:
     try:
         message = _PAGE_MESSAGE.validate_json(raw)
     except ValidationError as error:
-        msg = "not a message; say, hold, release, watch, lag and ping are known"
+        msg = "not a message; say, hold, release, watch, lag, tie and ping are known"
         raise MessageError(msg) from error
     if isinstance(message, Say) and len(message.text) > text_max_chars:
         msg = f"a typed turn has at most {text_max_chars} characters, this one has {len(message.text)}"

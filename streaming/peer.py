@@ -10,7 +10,7 @@ from streaming.channel import EventChannel
 from streaming.clock import OPUS_RATE_HZ, PICTURE_RATE_HZ
 from streaming.config import RoomConfig
 from streaming.encoders import install_voice
-from streaming.live_voice import pass_on_at_once
+from streaming.live_voice import NoJitterBuffer, pass_on_at_once
 from streaming.media import Codec, Pictures
 from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.negotiation import (
@@ -47,6 +47,7 @@ class Peer:
         *,
         channel: EventChannel | None = None,
         motion: MotionChannel | None = None,
+        voice_carries_motion: bool = False,
         on_microphone: Callable[[MediaStreamTrack], None] | None = None,
     ) -> None:
         self._config = config
@@ -55,6 +56,9 @@ class Peer:
         self._tracks: tuple[MediaStreamTrack, ...] = (sounds, pictures.track)
         self._listens = on_microphone is not None
         self._is_call = motion is not None
+        self.arriving: NoJitterBuffer | None = None
+        """The voice of a call, packet by packet."""
+        self._carried = motion.take if motion is not None and voice_carries_motion else None
 
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio" and on_microphone is not None:
@@ -91,7 +95,7 @@ class Peer:
         if self._is_call:
             for transceiver in self._pc.getTransceivers():
                 if transceiver.kind == "audio":
-                    pass_on_at_once(transceiver.receiver)
+                    self.arriving = pass_on_at_once(transceiver.receiver, self._carried)
         missing = [t.kind for t in self._pc.getTransceivers() if t.mid is None]
         if missing:
             msg = f"the offer must have audio and video; it lacks {' and '.join(missing)}"

@@ -21,6 +21,7 @@ from streaming.messages import (
     Ping,
     Release,
     Say,
+    Tie,
     Watch,
     encode_error,
     encode_event,
@@ -45,7 +46,14 @@ class Visit:
     """
 
     def __init__(
-        self, key: str, partner: Attendant, media: Media, config: RoomConfig, times: VisitTimes
+        self,
+        key: str,
+        partner: Attendant,
+        media: Media,
+        config: RoomConfig,
+        times: VisitTimes,
+        *,
+        voice_carries_motion: bool = False,
     ) -> None:
         self.key = key
         """Unguessable name; who knows it may end the visit."""
@@ -71,6 +79,7 @@ class Visit:
             self._on_state,
             channel=self._channel,
             motion=self._motion,
+            voice_carries_motion=voice_carries_motion,
             on_microphone=self._on_microphone,
         )
         if self._motion is not None and isinstance(partner, InCall):
@@ -203,10 +212,19 @@ class Visit:
             case Lag(ms=ms):
                 if isinstance(self._partner, InCall):
                     self._partner.note_lag(ms / 1000)
+            case Tie(ms=ms):
+                self._tie(ms / 1000)
             case Ping():
                 if message.av_offset_ms is not None:
                     self._av_offset_ms = message.av_offset_ms
                 self._channel.send(encode_pong(message))
+
+    def _tie(self, told_s: float) -> None:
+        """Tell a call how voice and motion lie in time; before any voice has come it is told in vain."""
+        arriving = self._peer.arriving
+        tie_s = arriving.since_begin_s(told_s) if arriving is not None else None
+        if tie_s is not None and isinstance(self._partner, InCall):
+            self._partner.note_tie(tie_s)
 
 
 def _motion_channel(partner: Attendant) -> MotionChannel | None:

@@ -77,7 +77,15 @@ class Visits:
         return key, answer, joined
 
     async def open_call(
-        self, call: str, avatar: str, key: str, who: str, offer_sdp: str, *, draws: bool
+        self,
+        call: str,
+        avatar: str,
+        key: str,
+        who: str,
+        offer_sdp: str,
+        *,
+        draws: bool,
+        voice_carries_motion: bool = False,
     ) -> tuple[str, str]:
         """Let somebody into a call; return the visit's key and the SDP answer.
 
@@ -86,12 +94,21 @@ class Visits:
             ValueError, KeyError, RoomFullError, NotYoursError: see `Calls.join`.
         """
         line = await self._calls.join(call, avatar, key, who, draws=draws)
-        return await self._begin(line, line, offer_sdp)
+        return await self._begin(line, line, offer_sdp, voice_carries_motion=voice_carries_motion)
 
-    async def _begin(self, partner: Attendant, media: Media, offer_sdp: str) -> tuple[str, str]:
+    async def _begin(
+        self, partner: Attendant, media: Media, offer_sdp: str, *, voice_carries_motion: bool = False
+    ) -> tuple[str, str]:
         visit: Visit | None = None
         try:
-            visit = Visit(secrets.token_urlsafe(16), partner, media, self._config, self._times.visit())
+            visit = Visit(
+                secrets.token_urlsafe(16),
+                partner,
+                media,
+                self._config,
+                self._times.visit(),
+                voice_carries_motion=voice_carries_motion,
+            )
             answer = await visit.answer(offer_sdp)
         except BaseException:
             await (visit or partner).aclose()

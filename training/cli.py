@@ -180,6 +180,9 @@ def make_corpus(
         Path | None, typer.Option(help="Folder with Kokoro's model and voices.", file_okay=False, exists=True)
     ] = None,
     count: Annotated[int, typer.Option(help="Sentences of each synthetic source.", min=1)] = 900,
+    kokoro_count: Annotated[
+        int | None, typer.Option(help="Sentences of Kokoro, if not as many.", min=1)
+    ] = None,
     conversations: Annotated[int, typer.Option(help="Conversations to pack.", min=1)] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, other sentences and other people.")] = 0,
 ) -> None:
@@ -189,7 +192,8 @@ def make_corpus(
 
     given = {"piper": True, "kokoro": kokoro, "recordings": recordings}
     names = [name for name, there in given.items() if there]
-    collect(out, open_sources(names, recordings, kokoro, count, seed))
+    counts = {"piper": count, "kokoro": kokoro_count or count}
+    collect(out, open_sources(names, recordings, kokoro, counts, seed))
     packed = pack(out, conversations, takes=2, seed=seed, workers=2)
     typer.echo(f"{packed}: {sum(1 for _ in packed.rglob('*.safetensors'))} conversations")
 

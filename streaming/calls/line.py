@@ -141,6 +141,10 @@ class CallLine:
         """Let the motion be that much sooner than it comes; see `InCall`."""
         self.caller.voice.note_lag(lag_s)
 
+    def note_tie(self, tie_s: float) -> None:
+        """Lay motion and voice on one clock; see `InCall`."""
+        self.caller.voice.note_tie(tie_s)
+
     def watch(self, *, on: bool) -> None:
         """Say whether the person looks at the picture; see `InCall`."""
         self.watches = on and self.draws

@@ -1,9 +1,9 @@
 """`CallVoice`: a voice on the way from uneven packets to even frames, and the clock of the motion.
 
 Sound is the master. It is laid where its timestamps say, played a little later than it comes, and what is
-lost is bridged. The motion's clock is tied to it by arrival: what was said and done at one moment took about
-the same way, so the soonest arrivals of both tell how the clocks lie. Motion leaves later, for a picture is
-looked at first; who sends it says by how much.
+lost is bridged. How the motion's clock lies against it, a sender says that knows. Else arrival tells: what
+was said and done at one moment took about the same way, so the soonest arrivals of both belong together.
+Motion leaves later, for a picture is looked at first; who sends it says by how much.
 """
 
 from typing import Final
@@ -55,7 +55,9 @@ class CallVoice:
         """Where in the voice the next frame begins."""
         self._tie_s: float | None = None
         """The voice's time less the motion's."""
-        self._lag_s = 0.0
+        self._told_tie_s: float | None = None
+        """The same, as the sender says."""
+        self._told_lag_s = 0.0
         self._delay_s = LEAST_S
         self.corrections = 0
         """How often time was left out or put in."""
@@ -72,7 +74,11 @@ class CallVoice:
 
     def note_lag(self, lag_s: float) -> None:
         """Note by how much later after its moment motion leaves its sender than voice does."""
-        self._lag_s = min(max(lag_s, 0.0), LAG_MOST_S)
+        self._told_lag_s = lag_s
+
+    def note_tie(self, tie_s: float) -> None:
+        """Note the voice's time less the motion's, for what happens at one moment."""
+        self._told_tie_s = tie_s
 
     def on_motion_clock_s(self, at_s: float) -> float:
         """Return what the motion's clock says when the voice's says `at_s`; never before its beginning."""
@@ -108,6 +114,14 @@ class CallVoice:
         speech, ahead = self._for_motion(head_s, pcm)
         return Heard(pcm, speech, ahead, head_s - self._tied(), arrives)
 
+    @property
+    def _lag_s(self) -> float:
+        """By how much later than the voice motion comes, at the soonest."""
+        lag_s = self._told_lag_s
+        if self._told_tie_s is not None and self._motion:
+            lag_s = self._motion.offset_s - self._told_tie_s - self._voice.offset_s
+        return min(max(lag_s, 0.0), LAG_MOST_S)
+
     def _settle(self) -> None:
         """Let the delay rise at once to what is needed, and fall slowly."""
         # A frame is taken whole: sound at its end comes that much later than the sound at its begin.
@@ -129,6 +143,8 @@ class CallVoice:
 
     def _tied(self) -> float:
         """Return the voice's time less the motion's; it changes only when wrong by more than a frame."""
+        if self._told_tie_s is not None:
+            return self._told_tie_s
         if self._is_tied or not self._motion:
             return self._tie_s or 0.0
         tie_s = self._motion.offset_s - self._lag_s - self._voice.offset_s

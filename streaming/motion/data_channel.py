@@ -1,4 +1,7 @@
-"""The data channel `motion` of a visit: packets both ways, unordered, none sent again."""
+"""The data channel `motion` of a visit: packets both ways, unordered, none sent again.
+
+What the other side's voice carried comes in here, too.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -24,7 +27,7 @@ class MotionChannel:
     def attach(self, channel: RTCDataChannel) -> None:
         """Take the other side's channel."""
         self._channel = channel
-        channel.on("message", self._take)
+        channel.on("message", self.take)
 
     def send(self, packet: bytes) -> None:
         """Send a packet now, or drop it and count it."""
@@ -35,7 +38,8 @@ class MotionChannel:
         channel.send(packet)
         self.sent += 1
 
-    def _take(self, message: str | bytes) -> None:
+    def take(self, message: str | bytes) -> None:
+        """Hand on what came, over the channel or with the voice."""
         if isinstance(message, str) or not 0 < len(message) <= PACKET_MAX_BYTES:
             self.refused += 1
             return

@@ -14,8 +14,8 @@ SCTP: Final = 28
 """Common header 12 and a DATA chunk's 16 (RFC 9260)."""
 SRTP: Final = 22
 """RTP header 12 and a tag of 80 bits (RFC 3711)."""
-EXTENSION: Final = 6
-"""RTP header extension with two-byte elements: its header 4, an element's 2 (RFC 8285 section 4.3)."""
+RIDING: Final = 2
+"""A rider's length, and the count of riders, as if each rode alone (docs/motion-stream.md)."""
 TLS: Final = 22
 """Record of TLS 1.3: header 5, inner type 1, tag 16 (RFC 8446)."""
 PUBLISH: Final = 8
@@ -25,7 +25,7 @@ SEAL: Final = 28
 
 
 def _padded(size: int) -> int:
-    """Round up to 4 bytes, as SCTP chunks and RTP extensions are."""
+    """Round up to 4 bytes, as SCTP chunks are."""
     return size + 3 & ~3
 
 
@@ -45,7 +45,7 @@ class Wire:
 
 DATA_CHANNEL: Final = Wire("data channel", lambda size: IPV4 + UDP + DTLS + SCTP + _padded(size))
 MQTT: Final = Wire("MQTT over TLS", lambda size: IPV4 + TCP + TLS + PUBLISH + SEAL + size)
-WITH_VOICE: Final = Wire("inside voice packets", lambda size: _padded(EXTENSION + size))
+WITH_VOICE: Final = Wire("inside voice packets", lambda size: RIDING + size)
 WIRES: Final = (DATA_CHANNEL, MQTT, WITH_VOICE)
 
 

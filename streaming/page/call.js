@@ -5,6 +5,7 @@
 
 import * as api from "./api.js";
 import { wait } from "./dom.js";
+import { VoiceCarrier } from "./voice-carrier.js";
 
 const GATHER_LOCAL_MS = 40;
 const GATHER_SERVERS_MS = 2500;
@@ -12,6 +13,7 @@ const CONNECT_MS = 6000;
 const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
 const MOTION_OWED_BYTES = 4000;
+const CHANNEL_BYTES = 93; // headers of every layer around a packet on the data channel
 
 export class Call extends EventTarget {
   /** `pass` says with whom; with `pass.call` motion is sent, too. */
@@ -47,12 +49,18 @@ export class Call extends EventTarget {
     };
     pc.onconnectionstatechange = () => this.#follow(pc.connectionState);
     this.#openChannel();
+    this.carrier = this.pass.call ? VoiceCarrier.on(this.sound.sender) : null;
     if (this.pass.call) this.motion = pc.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
     await pc.setLocalDescription();
     await this.#gathered();
+    if (this.carrier && !(await this.carrier.isReady)) {
+      this.carrier.close();
+      this.carrier = null;
+    }
     if (this.phase === "ended") return;
     performance.mark("visavis:offered");
-    const answer = await api.offer(pc.localDescription.sdp, this.avatar, this.pass);
+    const pass = this.carrier ? { ...this.pass, voice_carries_motion: true } : this.pass;
+    const answer = await api.offer(pc.localDescription.sdp, this.avatar, pass);
     performance.mark("visavis:answered");
     this.visit = answer.visit;
     if (this.phase === "ended") {
@@ -78,9 +86,22 @@ export class Call extends EventTarget {
     return true;
   }
 
-  /** Send a packet of motion, or let it go: a late one is worth nothing. */
-  sendMotion(packet) {
-    if (this.motion?.readyState === "open" && this.motion.bufferedAmount < MOTION_OWED_BYTES) this.motion.send(packet);
+  /** Whether motion goes with the voice, so that each look may send a packet of its own. */
+  get voiceCarries() {
+    return this.carrier?.isGoing ?? false;
+  }
+
+  /** Bytes around each packet of motion. */
+  get motionOverheadBytes() {
+    return this.voiceCarries ? 1 : CHANNEL_BYTES;
+  }
+
+  /** Send a packet of motion, or let it go: a late one is worth nothing. `onLeft(bytes, atMs)` tells what and when. */
+  sendMotion(packet, onLeft) {
+    if (this.carrier?.ride(packet, onLeft)) return;
+    if (this.motion?.readyState !== "open" || this.motion.bufferedAmount >= MOTION_OWED_BYTES) return;
+    this.motion.send(packet);
+    onLeft(CHANNEL_BYTES + 4 * Math.ceil(packet.length / 4), performance.now());
   }
 
   close() {
@@ -89,6 +110,7 @@ export class Call extends EventTarget {
     clearInterval(this.pings);
     this.#endVisit();
     this.pc?.close();
+    this.carrier?.close();
   }
 
   #endVisit() {

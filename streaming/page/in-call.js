@@ -11,6 +11,8 @@ import { listed, NAME_KEY, roomAsked } from "./together.js";
 const HOW_WORDS = { tracked: "", voice: "Drawn from the voice", still: "Nothing arrives" };
 const VOICE_LAG_MS = 30; // from the microphone to the sender, browsers take about so long
 const LAG_STEP_MS = 10;
+const TIE_STEP_MS = 5;
+const TIE_AGAIN = 10; // it is told now and then unchanged, for the first may come before any voice
 const VOICE_HEADERS_BYTES = 50; // IP, UDP and SRTP of each packet, which the browser does not count
 
 export class InCall {
@@ -94,7 +96,8 @@ export class InCall {
     this.line = line;
     this.sender = null;
     this.voice = null;
-    this.lagMs = -Infinity;
+    this.lagMs = this.tieMs = -Infinity;
+    this.tieSeconds = 0;
     if (!this.watches) this.#tellWatching();
   }
 
@@ -172,7 +175,7 @@ export class InCall {
     $("self-note").textContent = trust === "lost" ? "No face in sight" : calibrated < 1 ? "Look here, relaxed…" : "";
     $("self").style.setProperty("--done", calibrated);
     if (this.line?.motion?.readyState !== "open") return;
-    this.sender ??= new MotionSender((packet) => this.line?.sendMotion(packet), capturedMs);
+    this.sender ??= new MotionSender(this.line, capturedMs);
     this.sender.push(trust === "lost" ? null : motion, capturedMs);
   }
 
@@ -217,15 +220,27 @@ export class InCall {
   async measure(pc, browser) {
     const report = [...(await pc.getStats()).values()].find((r) => r.type === "outbound-rtp" && r.kind === "audio");
     const before = this.voice;
-    this.voice = report;
-    const seconds = before ? (report.timestamp - before.timestamp) / 1000 : 0;
-    const packets = before ? report.packetsSent - before.packetsSent : 0;
-    const voice = seconds > 0 ? (8 * (report.bytesSent - before.bytesSent + VOICE_HEADERS_BYTES * packets)) / 1000 / seconds : 0;
+    this.voice = { report, carried: this.line?.carrier?.bytes ?? 0 };
+    const since = (name) => (before?.report && report ? report[name] - before.report[name] : 0);
+    const seconds = since("timestamp") / 1000;
+    const bytes = since("bytesSent") - (this.voice.carried - before?.carried) + VOICE_HEADERS_BYTES * since("packetsSent");
+    const voice = seconds > 0 ? (8 * bytes) / 1000 / seconds : 0;
     const motion = this.camera.isOn ? (this.sender?.kbps(performance.now()) ?? 0) : 0;
     const rows = [["Motion", motion], ["Voice", voice], ["Picture in", browser.videoKbps ?? 0]];
     $("call-facts").replaceChildren(...rows.map(([name, kbps]) => el("span", {}, `${name} `, el("b", { textContent: kbps.toFixed(kbps < 10 ? 1 : 0) }))), el("small", { textContent: "kbit/s" }));
     this.sentKbps = { motion, voice };
-    this.#tellLag();
+    if (this.line?.voiceCarries && this.line.carrier.aheadMs !== null) this.#tellTie();
+    else this.#tellLag();
+  }
+
+  /** Tell how the clocks of voice and motion lie: the room shows together what happened together. */
+  #tellTie() {
+    if (!this.sender) return;
+    const tieMs = this.line.carrier.aheadMs + this.sender.beginMs;
+    this.tieSeconds += 1;
+    if (Math.abs(tieMs - this.tieMs) < TIE_STEP_MS && this.tieSeconds % TIE_AGAIN) return;
+    this.tieMs = tieMs;
+    this.line.send({ type: "tie", ms: tieMs });
   }
 
   /** Tell how much later than the voice the motion leaves: the room shows both together. */

@@ -6,10 +6,10 @@ const TICK_MS = 40;
 const GAP_TICKS = 5;
 const RATE_MS = 4000;
 
-/** Give it poses and their times; it calls `send` with packets. */
+/** Give it poses and their times; it sends packets over the line, a `Call`. */
 export class MotionSender {
-  constructor(send, nowMs) {
-    this.send = send;
+  constructor(line, nowMs) {
+    this.line = line;
     this.encoder = new MotionEncoder();
     this.beginMs = nowMs;
     this.tick = 0;
@@ -20,6 +20,7 @@ export class MotionSender {
   /** Take a pose of 98 values that was seen at `atMs`; null while nothing is known. */
   push(motion, atMs) {
     const due = Math.floor((atMs - this.beginMs) / TICK_MS) + 1;
+    this.encoder.overheadBytes = this.line.motionOverheadBytes;
     if (!motion) {
       this.before = null;
       this.#skip(due - this.tick, atMs);
@@ -31,13 +32,15 @@ export class MotionSender {
       const tickMs = this.beginMs + this.tick * TICK_MS;
       const { before } = this;
       const part = before ? Math.min(1, Math.max(0, (tickMs - before.atMs) / Math.max(1, atMs - before.atMs))) : 1;
-      this.#give(this.encoder.push(before ? motion.map((value, i) => before.motion[i] + part * (value - before.motion[i])) : motion), atMs);
       this.tick += 1;
+      this.#give(this.encoder.push(before ? motion.map((value, i) => before.motion[i] + part * (value - before.motion[i])) : motion), atMs);
     }
+    // A packet of its own for each look where it costs no headers; else it waits until it is full.
+    if (this.line.voiceCarries) this.#give(this.encoder.flush(), atMs);
     this.before = { motion, atMs };
   }
 
-  /** kbit/s on a data channel lately, all headers counted. */
+  /** kbit/s on the wire lately, all headers counted. */
   kbps(nowMs) {
     this.sent = this.sent.filter(({ atMs }) => nowMs - atMs < RATE_MS);
     return this.sent.reduce((sum, { bytes }) => sum + 8 * bytes, 0) / RATE_MS;
@@ -56,8 +59,7 @@ export class MotionSender {
 
   #give(packet, atMs) {
     if (!packet) return;
-    const lagMs = performance.now() - this.beginMs - this.tick * TICK_MS;
-    this.sent.push({ atMs, lagMs, bytes: 93 + 4 * Math.ceil(packet.length / 4) });
-    this.send(packet);
+    const lastMs = this.beginMs + (this.tick - 1) * TICK_MS;
+    this.line.sendMotion(packet, (bytes, leftMs) => this.sent.push({ atMs, lagMs: leftMs - lastMs, bytes }));
   }
 }

@@ -112,6 +112,11 @@ export class MotionEncoder {
     this.#tick = tick;
   }
 
+  /** Bytes around each packet, which rate control counts, too. */
+  set overheadBytes(bytes) {
+    this.#config.overheadBytes = bytes;
+  }
+
   /** Take the frame of the next tick: 98 weights and radians. Returns a packet, or null while one is being gathered. */
   push(motion) {
     const frame = toUnits(Array.from(motion, (value, channel) => Math.fround(value) * this.#sent[channel]));

@@ -23,7 +23,7 @@ PATIENCE_S = 90
 DROP_JS = """(() => {
   const { line } = visavis.call;
   line.whole ??= line.sendMotion.bind(line);
-  line.sendMotion = (packet) => (CONDITION) || line.whole(packet);
+  line.sendMotion = (...given) => (CONDITION) || line.whole(...given);
 })()"""
 
 

@@ -7,12 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 from aiortc import RTCSessionDescription
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
+from streaming.encoders import install_encoder
 from streaming.motion.config import MotionConfig
 from streaming.motion.encoder import MotionEncoder
+from streaming.motion.in_voice import RIDERS_MAX, join
 from tests.streaming.rooms import Visitor, until
 
 
@@ -38,14 +41,31 @@ class Microphone(MediaStreamTrack):
         return frame
 
 
+class CarryingEncoder(OpusEncoder):
+    """Lets what waits of motion ride on the next packet of voice, as the page does."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = []
+
+    def encode(self, frame, force_keyframe=False):
+        payloads, timestamp = super().encode(frame, force_keyframe)
+        riders, self.waiting = self.waiting[-RIDERS_MAX:], []
+        return [join(payload, riders) for payload in payloads], timestamp
+
+
 class Person(Visitor):
     """A visitor who takes part in a call."""
 
-    async def call(self, name="home", *, avatar=None, who="Ann", key="", draw=True):
-        """Join a call; returns the answer to the offer."""
+    async def call(self, name="home", *, avatar=None, who="Ann", key="", draw=True, carries=False):
+        """Join a call, with motion in the voice if that `carries` it; returns the answer to the offer."""
         self.packets = []
         sdp = await self._motion_offer()
+        self.carrier = CarryingEncoder() if carries else None
+        if self.carrier:
+            install_encoder(self.pc.getSenders()[0], self.carrier)
         body = {"sdp": sdp, "avatar": avatar, "call": name, "name": who, "key": key, "draw": draw}
+        body["voice_carries_motion"] = carries
         answer = await self.room.http.post("/api/offer", json=body)
         if answer.status_code == 201:
             self.visit = answer.json()["visit"]
@@ -72,7 +92,7 @@ class Person(Visitor):
             packets, state = encoder.step(frame.vector()[None], state)
             for packet in packets:
                 if not lossy(sent):
-                    self.motion.send(packet)
+                    (self.carrier.waiting.append if self.carrier else self.motion.send)(packet)
                 sent += 1
             await asyncio.sleep(max(0, start_s + 0.04 * (tick + 1) - loop.time()))
 

@@ -99,6 +99,17 @@ def test_what_leaves_late_is_played_with_what_was_said_then():
     assert told.voice.stats()["motion_lag_ms"] == 400, "no more than a sender can be believed"
 
 
+def test_a_sender_that_knows_both_clocks_is_believed():
+    """The motion's way is 220 ms longer than the voice's; the tie says it all, and nothing of a lag."""
+    line = Line(way_s=0.05, motion_way_s=0.27)
+    line.voice.note_tie(0.5)
+    last = line.play(1.0, 200)[-1]
+    assert last.at_s == pytest.approx(line.voice._head_s - 0.04 - 0.5)
+    assert line.voice.stats()["motion_lag_ms"] == 0, "by this tie motion comes sooner than the voice"
+    line.voice.note_tie(0.0)
+    assert line.voice.stats()["motion_lag_ms"] == pytest.approx(220)
+
+
 def test_a_voice_is_told_the_time_of_the_motion():
     voice = CallVoice()
     assert voice.on_motion_clock_s(7.0) == 7.0, "nothing is known yet"

@@ -147,7 +147,7 @@ def test_a_broken_off_run_makes_only_what_is_missing(tmp_path):
 @pytest.mark.parametrize("names", [["festival"], ["kokoro"], ["recordings"]])
 def test_a_source_without_its_folder_is_refused(names):
     with pytest.raises(ValueError, match=names[0]):
-        open_sources(names, recordings=None, kokoro=None, count=1, seed=0)
+        open_sources(names, recordings=None, kokoro=None, counts={}, seed=0)
 
 
 @pytest.mark.parametrize(

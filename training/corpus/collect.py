@@ -67,16 +67,20 @@ def _collect_one(out: Path, source: Source, bar: Progress) -> int:
 
 
 def open_sources(
-    names: Sequence[str], recordings: Path | None, kokoro: Path | None, count: int, seed: int
+    names: Sequence[str],
+    recordings: Path | None,
+    kokoro: Path | None,
+    counts: Mapping[str, int],
+    seed: int,
 ) -> list[Source]:
-    """Load the sources named, `count` sentences of each synthetic one.
+    """Load the sources named, so many sentences of each synthetic one as `counts` says.
 
     Raises:
         ValueError: A name that is none of `SOURCES`, or a folder is missing that a source needs.
     """
     makers: dict[str, Callable[[], Source]] = {
-        "piper": lambda: PiperSource(seed, count),
-        "kokoro": lambda: KokoroSource(_needed(kokoro, "kokoro"), seed + 1, count),
+        "piper": lambda: PiperSource(seed, counts["piper"]),
+        "kokoro": lambda: KokoroSource(_needed(kokoro, "kokoro"), seed + 1, counts["kokoro"]),
         "recordings": lambda: RecordingsSource(_needed(recordings, "recordings")),
     }
     if unknown := set(names) - set(makers):
@@ -102,7 +106,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     names = given.sources.split(",")
-    collect(given.out, open_sources(names, given.recordings, given.kokoro, given.count, given.seed))
+    counts = dict.fromkeys(SOURCES, given.count)
+    collect(given.out, open_sources(names, given.recordings, given.kokoro, counts, given.seed))
 
 
 if __name__ == "__main__":
