@@ -31,7 +31,7 @@ from streaming.tracks import SoundTrack
 __all__ = ["OfferError", "Peer"]
 
 CALL_VOICE_KBPS: Final = 12
-CALL_PACKET_MS: Final = 60
+CALL_PACKET_MS: Final = 40
 """What a caller is asked to send: with headers 18 kbit/s (docs/calls.md)."""
 
 

@@ -11,8 +11,9 @@ from jaxtyping import Float32, Int32
 
 from models.motion.frame import MOTION_SIZE
 from streaming.motion.channels import HIGHEST, LOWEST, QUALITIES, from_units, step_sizes
-from streaming.motion.coder import BitReader, BitWriter
+from streaming.motion.coder import BitWriter
 from streaming.motion.errors import MotionStreamError, MotionVersionError
+from streaming.motion.reading import read_residuals
 from streaming.motion.residuals import Rows, code_residuals
 from streaming.motion.tables import chances_of
 
@@ -31,6 +32,7 @@ ECHO_COARSER: Final = 3
 PACKET_MAX_BYTES: Final = 4096
 """No packet is longer: 23 rows of 98 channels at their largest are shorter."""
 _HOLDS, _MADE = 1, 2
+_LOWEST, _HIGHEST = np.array(LOWEST, np.int32), np.array(HIGHEST, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +119,25 @@ def read_packet(data: bytes) -> MotionPacket:
         MotionStreamError: No packet at all.
     """
     header = Header.unpack(data)
-    reader = BitReader(data[HEADER_BYTES:])
-    counts = (1, header.frames - 1, header.echoes)
-    first, later, echo = ([[0] * MOTION_SIZE for _ in range(count)] for count in counts)
-    code_residuals(reader, chances_of(header.table, header.quality), (first, later, echo))
-    if reader.has_rest or (len(data) > HEADER_BYTES and data[-1] == 0):
-        raise MotionStreamError("the packet goes on after its last frame")
-    frames = rebuild([0] * MOTION_SIZE, first + later, header.quality)
-    echoes = rebuild(frames[0], echo, echo_quality(header.quality))
-    return MotionPacket(header, from_units(_array(frames)), from_units(_array(echoes)))
+    ends = np.cumsum([1, header.frames - 1, header.echoes])
+    rows = np.zeros((ends[-1], MOTION_SIZE), np.int32)
+    chances = np.array(chances_of(header.table, header.quality), np.int64)
+    read_residuals(np.frombuffer(data, np.uint8, offset=HEADER_BYTES), chances, rows, ends)
+    frames = rebuild(np.zeros(MOTION_SIZE, np.int32), rows[: header.frames], header.quality)
+    echoes = rebuild(frames[0], rows[header.frames :], echo_quality(header.quality))
+    return MotionPacket(header, from_units(frames), from_units(echoes))
 
 
-def rebuild(before: list[int], rows: Rows, quality: int) -> Rows:
+def rebuild(
+    before: Int32[np.ndarray, "98"], rows: Int32[np.ndarray, "rows 98"], quality: int
+) -> Int32[np.ndarray, "rows 98"]:
     """Add residuals up, each row to the one before, and keep the channels in their ranges."""
-    steps, rebuilt = step_sizes(quality), []
-    for row in rows:
-        before = [
-            min(max(value + residual * step, low), high)
-            for value, residual, step, low, high in zip(before, row, steps, LOWEST, HIGHEST, strict=True)
-        ]
-        rebuilt.append(before)
+    steps, rebuilt = np.array(step_sizes(quality), np.int32), np.empty_like(rows)
+    for i, row in enumerate(rows):
+        before = rebuilt[i] = np.clip(before + row * steps, _LOWEST, _HIGHEST)
     return rebuilt
 
 
 def echo_quality(quality: int) -> int:
     """Return the quality echoes are kept with."""
     return min(quality + ECHO_COARSER, QUALITIES - 1)
-
-
-def _array(rows: Rows) -> Int32[np.ndarray, "rows 98"]:
-    return np.array(rows, np.int32).reshape(-1, MOTION_SIZE)

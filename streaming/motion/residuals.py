@@ -28,12 +28,12 @@ Rows = list[list[int]]
 
 
 def code_residuals(coder: BitCoder, chances: list[int], spans: tuple[Rows, Rows, Rows]) -> None:
-    """Write `spans`, or read into them.
+    """Write `spans`; `streaming.motion.reading` is the mirror.
 
     Args:
-        coder: Writer or reader.
+        coder: A writer, or who counts.
         chances: `CONTEXTS` chances; they learn.
-        spans: Rows of 98 residuals in quantiser steps: `FIRST`, `LATER`, `ECHO`; a reader fills them.
+        spans: Rows of 98 residuals in quantiser steps: `FIRST`, `LATER`, `ECHO`.
     """
     for channel in range(MOTION_SIZE):
         for span, rows in enumerate(spans):

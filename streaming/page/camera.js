@@ -7,7 +7,7 @@ const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal
 const PATIENCE_MS = 60_000;
 const HALF_PICTURE_MS = 20; // looks come at even times: at the picture nearest to when there is time
 const DRIFT_MS = 0.002; // by which two clocks may part from one picture to the next
-const SHARE = 0.7; // of the time that looking may take: where each look takes long, fewer pictures are looked at
+const SHARE = 0.6; // of the time that looking may take: where each look takes long, fewer pictures are looked at
 
 let loading = null;
 

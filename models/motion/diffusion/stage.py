@@ -46,7 +46,7 @@ class Sampling:
     half as much, lids that hang half shut take it for their way and go on hanging."""
     mouth_noise: float = 0.25
     """Share of the noise that mouth and jaw begin from: lips follow the sound, and not their own mind."""
-    lids_noise: float = 1.05
+    lids_noise: float = 0.95
     """Share of the noise that lids begin from: how often they blink."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
