@@ -32,7 +32,7 @@ __all__ = ["OfferError", "Peer"]
 
 CALL_VOICE_KBPS: Final = 12
 CALL_PACKET_MS: Final = 40
-"""What a caller is asked to send: with headers 18 kbit/s (docs/calls.md)."""
+"""What a caller is asked to send: with headers 21 kbit/s (docs/calls.md)."""
 
 
 class Peer:

@@ -1,4 +1,4 @@
-// Motion that goes with the voice: it waits for the voice's next packet, at most 60 ms, and costs no headers.
+// Motion that goes with the voice: it waits for the voice's next packet, at most 40 ms, and costs no headers.
 
 const RIDER_MAX_BYTES = 255;
 const START_MS = 1000;
