@@ -74,7 +74,7 @@ export class Call extends EventTarget {
 
   /** Send this track from now on; null sends nothing. */
   async setMicrophone(track) {
-    await this.sound.sender.replaceTrack(track);
+    if (this.phase !== "ended") await this.sound?.sender.replaceTrack(track);
   }
 
   /** Send a message, or keep it until the channel opens. Returns false when there is no use in waiting. */

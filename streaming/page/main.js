@@ -263,7 +263,7 @@ async function startMicrophone() {
     microphone.close();
     return;
   }
-  await call?.sound?.sender.replaceTrack(track);
+  await call?.setMicrophone(track);
   if (microphone.problem) toast(microphone.problem, "warning");
   showHint(microphone);
 }
