@@ -12,14 +12,14 @@ from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
+from streaming.clock import OPUS_RATE_HZ
 from streaming.motion.errors import MotionStreamError
 from streaming.motion.in_voice import split
 
 HALF: Final = 1 << 15
 SEQUENCES: Final = 1 << 16
-RATE_HZ: Final = 48_000
-"""Of Opus over RTP, whatever the sound is (RFC 7587 section 4.1)."""
-ROUND_S: Final = (1 << 32) / RATE_HZ
+ROUND_S: Final = (1 << 32) / OPUS_RATE_HZ
+"""After so long RTP's count of a voice begins anew."""
 
 TakeMotion = Callable[[bytes], None]
 
@@ -62,7 +62,7 @@ class NoJitterBuffer:
         """
         if self.begin is None:
             return None
-        return (rtp_s - self.begin / RATE_HZ + ROUND_S / 2) % ROUND_S - ROUND_S / 2
+        return (rtp_s - self.begin / OPUS_RATE_HZ + ROUND_S / 2) % ROUND_S - ROUND_S / 2
 
     def _voice(self, payload: bytes) -> bytes:
         """Return what is voice of a packet, and hand on what is motion."""

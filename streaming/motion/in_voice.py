@@ -4,6 +4,7 @@ The layout is specified in docs/motion-stream.md; `streaming/page/voice-worker.j
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 
 from streaming.motion.errors import MotionStreamError
@@ -37,9 +38,5 @@ def split(payload: bytes) -> tuple[bytes, list[bytes]]:
     begin = end - sum(sizes)
     if count > RIDERS_MAX or len(sizes) != count or 0 in sizes or begin < 0:
         raise MotionStreamError(f"{len(payload)} bytes that are no voice with motion")
-    riders = []
-    at = begin
-    for size in sizes:
-        riders.append(payload[at : at + size])
-        at += size
-    return payload[:begin], riders
+    edges = list(accumulate(sizes, initial=begin))
+    return payload[:begin], [payload[at:to] for at, to in pairwise(edges)]

@@ -43,7 +43,7 @@ export class VoiceCarrier {
     return true;
   }
 
-  /** Leave the voice alone: the worker did not start. */
+  /** Leave the voice alone: the call is over, or the worker did not start. */
   close() {
     this.sender.transform = null;
     this.worker.terminate();

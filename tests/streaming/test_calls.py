@@ -106,7 +106,9 @@ async def pictures_sent(person, after):
     return told()[-1]
 
 
-async def test_motion_comes_with_the_voice_and_the_voice_is_heard():
+@contextlib.asynccontextmanager
+async def riding():
+    """Let Ben see Ann, whose motion comes with her voice."""
     async with (
         open_room(FakeHost(size=128)) as room,
         calling(room, Microphone(), who="Ann", carries=True) as ann,
@@ -114,19 +116,18 @@ async def test_motion_comes_with_the_voice_and_the_voice_is_heard():
         moving(ann),
     ):
         await until(lambda: how(ben, "Ann") == "tracked")
+        yield ann, ben
+
+
+async def test_motion_comes_with_the_voice_and_the_voice_is_heard():
+    async with riding() as (_, ben):
         mouths = await watch(ben, 30)
         assert max(mouths) - min(mouths) > 0.15
         await hear(ben)
 
 
 async def test_the_room_is_told_how_the_clocks_of_voice_and_motion_lie():
-    async with (
-        open_room(FakeHost(size=64)) as room,
-        calling(room, Microphone(), who="Ann", carries=True) as ann,
-        calling(room, who="Ben") as ben,
-        moving(ann),
-    ):
-        await until(lambda: how(ben, "Ann") == "tracked")
+    async with riding() as (ann, ben):
         # By a tie far away no motion belongs to what is heard, so the face is made from the voice.
         await ann.send(type="tie", ms=40_000_000)
         await until(lambda: how(ben, "Ann") == "voice")
