@@ -2,7 +2,7 @@
 
 A session makes a person of what it is told to say, and plans ahead. A portrayal follows a person who speaks
 now: a frame's sound is taken when it is due, motion and picture are made of it at once, and what is not ready
-within the frame's time is left out, for the sound never waits.
+within the frame's time is left out, for the sound never waits: it is handed on before its picture is drawn.
 """
 
 import asyncio
@@ -98,6 +98,8 @@ class Portrayal:
         self._index = 0
         self.is_watched = True
         """Whether anybody sees the pictures; else motion and sound go on, and the last picture stays."""
+        self.on_sound: Callable[[Int16[np.ndarray, "960"], int], None] = lambda pcm, number: None
+        """Takes sound as soon as it is due, and the index of the packet that will hold it, too."""
         self._closed = False
 
     @property
@@ -126,6 +128,7 @@ class Portrayal:
             raise StopAsyncIteration
         now_s = self._clock.now_s()
         heard = self._voice.take(now_s)
+        self.on_sound(heard.pcm, self._index)
         is_loud = float(np.sqrt(np.mean(heard.speech**2))) > LOUD
         presence = _presence(is_loud, heard.arrives)
         made = await self._draw(heard, presence, now_s)

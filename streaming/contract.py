@@ -176,8 +176,9 @@ class Wires:
 
     motion: Callable[[bytes], None]
     """Sends a packet of motion; never blocks, and may lose it."""
-    sound: Callable[[Int16[np.ndarray, "samples"], int], None]
-    """Sends whole pieces of 20 ms at `engine.packets.MEDIA_RATE_HZ`, and the first sample's time."""
+    sound: Callable[[Int16[np.ndarray, "samples"], int, float], None]
+    """Sends whole pieces of 20 ms at `engine.packets.MEDIA_RATE_HZ`, of the first sample's time, in so many
+    seconds."""
 
 
 @runtime_checkable

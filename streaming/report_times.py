@@ -2,8 +2,7 @@
 
 A receiver lines two streams up by the pairs of wall clock and RTP timestamp in their reports (RFC 3550,
 section 6.4.1). aiortc writes the time at which it last sent. So a picture counts as late by the time that its
-encoder took and, since 40 ms of sound leave at once, sound as 20 ms early. A busy machine makes that worse,
-and browsers follow it. Here both streams are put on one clock, whenever they were sent.
+encoder took. A busy machine makes that worse, and browsers follow it. Here both streams are put on one clock, whenever they were sent.
 """
 
 from dataclasses import dataclass
@@ -41,11 +40,14 @@ class ReportedEncoder(Encoder):
     here, and the random origin of its timestamps is the difference.
     """
 
-    def __init__(self, encoder: Encoder, sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch) -> None:
+    def __init__(
+        self, encoder: Encoder, sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0
+    ) -> None:
         self._encoder: Any = encoder
         self._sender: Any = sender
         self._rate_hz = rate_hz
         self._epoch = epoch
+        self._older = round(older_s * rate_hz)
         self._last: int | None = None
         self._origin: int | None = None
         self._send_rtcp = self._sender._send_rtcp
@@ -91,13 +93,15 @@ class ReportedEncoder(Encoder):
             now = clock.current_ntp_time()
             elapsed = (now - self._epoch.ntp) * self._rate_hz // _NTP_TICKS
             report.sender_info.ntp_timestamp = now
-            report.sender_info.rtp_timestamp = (self._origin + elapsed) % 2**32
+            report.sender_info.rtp_timestamp = (self._origin + elapsed + self._older) % 2**32
             # By this aiortc recognises the receiver's answer, and measures the round trip.
             self._sender._RTCRtpSender__lsr = (now >> 16) % 2**32
         await self._send_rtcp(packets)
 
 
-def report_media_time(sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch) -> None:
+def report_media_time(
+    sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0
+) -> None:
     """Correct a sender's reports; call it once its encoder is installed, before the first frame.
 
     Args:
@@ -105,6 +109,7 @@ def report_media_time(sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch) -> 
             when that changes.
         rate_hz: of the stream's RTP timestamps.
         epoch: the connection's.
+        older_s: how much older than it is what is sent is said to be: a receiver plays it sooner.
     """
     encoder = sender._RTCRtpSender__encoder  # type: ignore[attr-defined]
-    install_encoder(sender, ReportedEncoder(encoder, sender, rate_hz, epoch))
+    install_encoder(sender, ReportedEncoder(encoder, sender, rate_hz, epoch, older_s))

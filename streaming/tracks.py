@@ -37,6 +37,8 @@ class TimedSound:
 
     pcm: Int16[np.ndarray, "480"]
     pts: int
+    due_s: float
+    """When it may leave, by the loop's clock."""
 
 
 class PictureTrack(MediaStreamTrack):
@@ -107,8 +109,13 @@ class SoundTrack(MediaStreamTrack):
         """Sound waiting to be sent, in milliseconds."""
         return 20 * len(self._buffer)
 
-    def push(self, pcm: Int16[np.ndarray, "samples"], pts: int) -> None:
+    def push(self, pcm: Int16[np.ndarray, "samples"], pts: int, wait_s: float = 0.0) -> None:
         """Append the sound of one packet: any whole number of 20 ms frames, starting at `pts`.
+
+        Args:
+            pcm: the samples.
+            pts: time of the first.
+            wait_s: how long it is kept before it leaves.
 
         Raises:
             ValueError: the samples do not fill whole frames.
@@ -116,8 +123,10 @@ class SoundTrack(MediaStreamTrack):
         if len(pcm) % OPUS_SAMPLES:
             msg = f"sound must come in multiples of {OPUS_SAMPLES} samples, got {len(pcm)}"
             raise ValueError(msg)
+        first_s = asyncio.get_running_loop().time() + wait_s
         for start in range(0, len(pcm), OPUS_SAMPLES):
-            self._buffer.append(TimedSound(pcm[start : start + OPUS_SAMPLES], pts + start))
+            due_s = first_s + start / MEDIA_RATE_HZ
+            self._buffer.append(TimedSound(pcm[start : start + OPUS_SAMPLES], pts + start, due_s))
         while len(self._buffer) > self._capacity:
             self._buffer.popleft()
             self.dropped += 1
@@ -129,6 +138,8 @@ class SoundTrack(MediaStreamTrack):
             self._filled.clear()
             await self._filled.wait()
         timed = self._buffer.popleft()
+        # One by one: of two pieces that come together a receiver finds one late, and stores sound against that.
+        await asyncio.sleep(timed.due_s - asyncio.get_running_loop().time())
         self.sent += 1
         self._on_sent(timed.pts)
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(timed.pcm)[None], format="s16", layout="mono")

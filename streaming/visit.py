@@ -5,7 +5,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+import numpy as np
 from aiortc.mediastreams import MediaStreamTrack
+from jaxtyping import Int16
 
 from engine.packets import AVPacket
 from streaming.channel import EventChannel
@@ -83,7 +85,7 @@ class Visit:
             on_microphone=self._on_microphone,
         )
         if self._motion is not None and isinstance(partner, InCall):
-            partner.attach(Wires(self._motion.send, self._sounds.push))
+            partner.attach(Wires(self._motion.send, self._send_sound))
 
     async def answer(self, offer_sdp: str) -> str:
         """Return the SDP answer. Raises `OfferError`."""
@@ -153,14 +155,27 @@ class Visit:
         self.end()
 
     def _forward(self, packet: AVPacket) -> None:
-        if not self._connected.is_set():
+        clock = self._clock_from(packet.pts_samples)
+        if clock is None:
             return
-        if self._clock is None:
-            self._clock = VisitClock(packet.pts_samples)
-        sound_pts = self._clock.sound_pts(packet.pts_samples)
+        sound_pts = clock.sound_pts(packet.pts_samples)
         self._sent.handed(packet.segment, sound_pts)
         self._sounds.push(packet.pcm, sound_pts)
-        self._pictures.push(TimedPicture(packet.picture, self._clock.picture_pts(packet.pts_samples)))
+        self._pictures.push(TimedPicture(packet.picture, clock.picture_pts(packet.pts_samples)))
+
+    def _send_sound(self, pcm: Int16[np.ndarray, "samples"], pts_samples: int, wait_s: float) -> None:
+        """Send sound of a call, which leaves before its picture or has none here."""
+        clock = self._clock_from(pts_samples)
+        if clock is not None:
+            self._sounds.push(pcm, clock.sound_pts(pts_samples), wait_s)
+
+    def _clock_from(self, pts_samples: int) -> VisitClock | None:
+        """Return the clock once somebody is there to see; None before, and for what was before it began."""
+        if not self._connected.is_set():
+            return None
+        if self._clock is None:
+            self._clock = VisitClock(pts_samples)
+        return self._clock if pts_samples >= self._clock.origin_samples else None
 
     async def _forward_events(self) -> None:
         async for event in self._partner.events():

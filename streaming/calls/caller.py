@@ -22,13 +22,14 @@ from streaming.motion.packet import Header
 logger = logging.getLogger(__name__)
 
 Watcher = Callable[[AVPacket], None]
+Hearer = Callable[[Int16[np.ndarray, "960"], int], None]
 VoiceTap = Callable[[Int16[np.ndarray, "samples"], int, float], None]
 LOUD_FRAMES: Final = 8
 """Frames of voice in a row after which somebody has begun to speak: not at a cough."""
 
 
 class Caller:
-    """One person. Watchers get packets of how they are drawn, taps what they sent.
+    """One person. Watchers get packets of how they are drawn, hearers their sound sooner, taps what they sent.
 
     Args:
         person: who it is.
@@ -49,6 +50,7 @@ class Caller:
         self._task: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._watchers: list[Watcher] = []
+        self._hearers: list[Hearer] = []
         self._tick: int | None = None
         self._bytes_in = 0
         self._is_watched = True
@@ -99,6 +101,7 @@ class Caller:
 
             self._portrayal = await host.portray(self.card.name, self.voice, movement)
             self._portrayal.is_watched = self._is_watched
+            self._portrayal.on_sound = self._hand_out
             self._task = asyncio.create_task(self._run(self._portrayal), name=f"portrayal {self.person.name}")
 
     def be_watched(self, *, by_somebody: bool) -> None:
@@ -125,6 +128,14 @@ class Caller:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
+    def hear(self, hearer: Hearer) -> Callable[[], None]:
+        """Hand sound to `hearer` as soon as it is due, and the index of the packet that will hold it, too.
+
+        It must not block. Returns how to stop that.
+        """
+        self._hearers.append(hearer)
+        return lambda: self._hearers.remove(hearer) if hearer in self._hearers else None
+
     def stats(self) -> dict[str, float]:
         """Return what came, and how it is drawn."""
         drawn = self._portrayal.stats() if self._portrayal is not None else {}
@@ -145,6 +156,10 @@ class Caller:
                     watcher(packet)
         except Exception:
             logger.exception("%s cannot be drawn any more", self.person.name)
+
+    def _hand_out(self, pcm: Int16[np.ndarray, "960"], number: int) -> None:
+        for hearer in tuple(self._hearers):
+            hearer(pcm, number)
 
     def _notice(self) -> None:
         how = self._motion.how if self._motion is not None else How.STILL

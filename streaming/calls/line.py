@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Int16
 
-from engine.packets import AVPacket
+from engine.packets import MEDIA_RATE_HZ, AVPacket
 from streaming.calls.caller import Caller
 from streaming.calls.relay import SoundRelay
 from streaming.config import VideoBitrate
@@ -16,6 +16,8 @@ from streaming.contract import RoomEvent, Wires
 from streaming.media import Forward, OwnPictures, Pictures
 from streaming.mixing import GuestVoice, mixed
 
+PICTURE_TAKES_S: Final = 0.02
+"""About so much later than its sound is due a picture is drawn and encoded; sound waits to be heard with it."""
 EVENTS_MAX: Final = 256
 """Events for a visit that does not read; the oldest goes."""
 
@@ -40,7 +42,10 @@ class CallLine:
         self._on_leave = on_leave
         self._events: asyncio.Queue[RoomEvent | None] = asyncio.Queue(EVENTS_MAX)
         self._events_dropped = 0
-        self._index = 0
+        self._next = 0
+        """Frame of the line's clock whose sound leaves next."""
+        self._offset: int | None = None
+        """The line's clock less that of whom it shows, in frames; None until they are heard."""
         self._ended = asyncio.Event()
         self._left = False
         self._forward: Forward | None = None
@@ -64,38 +69,40 @@ class CallLine:
     def follow(self, shown: Caller | None, others: list[Caller]) -> None:
         """Show one of the others, and hear all of them."""
         self._stop_following()
-        self._shown = shown
+        if shown is not self._shown:
+            self._shown, self._offset = shown, None
         self._voices = {
             other: self._voices.get(other, GuestVoice()) for other in others if other is not shown
         }
         if not self.draws:
             self._hand_on(others)
             return
-        for other in others:
+        for other, voice in self._voices.items():
+            self._unwatch.append(other.hear(lambda pcm, _, voice=voice: voice.push(pcm, MEDIA_RATE_HZ)))
+        if shown is not None:
+            self._unwatch += [shown.hear(self._hear), shown.watch(self._show)]
 
-            def take(packet: AVPacket, other: Caller = other) -> None:
-                self._take(packet, other)
+    def _hear(self, pcm: Int16[np.ndarray, "960"], number: int) -> None:
+        """Send the sound of whom the picture shows, with the other voices in it, sooner than the picture."""
+        if self._offset is None or number + self._offset < self._next:
+            # Everybody's pictures have a clock of their own; the line's counts on.
+            self._offset = self._next - number
+        self._next = number + self._offset + 1
+        voices = [voice.take(len(pcm)) for voice in self._voices.values()]
+        if self._wires is not None:
+            self._wires.sound(mixed(pcm, voices), (self._next - 1) * len(pcm), PICTURE_TAKES_S)
 
-            self._unwatch.append(other.watch(take))
-
-    def _take(self, packet: AVPacket, other: Caller) -> None:
-        """Send the packet of whom the picture shows, with the other voices in it."""
-        if other is not self._shown:
-            if other in self._voices:
-                self._voices[other].push(packet.pcm, 24_000)
-            return
-        voices = [voice.take(len(packet.pcm)) for voice in self._voices.values()]
-        if self._forward is not None:
-            # Pictures of different people have clocks of their own; the line's counts on.
-            self._forward(replace(packet, index=self._index, pcm=mixed(packet.pcm, voices)))
-        self._index += 1
+    def _show(self, packet: AVPacket) -> None:
+        """Send the picture; its sound has left already."""
+        if self._forward is not None and self._offset is not None:
+            self._forward(replace(packet, index=packet.index + self._offset, pcm=packet.pcm[:0]))
 
     def _hand_on(self, others: list[Caller]) -> None:
         """Send motion and sound of the first of the others as they came."""
         if self._wires is None or not others:
             return
         other, wires = others[0], self._wires
-        self._relay = SoundRelay(wires.sound)
+        self._relay = SoundRelay(lambda pcm, pts_samples: wires.sound(pcm, pts_samples, 0.0))
         other.motion_taps.append(wires.motion)
         other.voice_taps.append(self._relay.push)
         relay = self._relay

@@ -112,6 +112,17 @@ async def test_a_slow_picture_is_shown_later_and_sound_never_waits():
     assert max(packet.tier for packet in packets) >= Tier.WARP
 
 
+async def test_sound_is_handed_on_before_its_picture_is_drawn():
+    loop, heard = asyncio.get_running_loop(), []
+    slow = portrayal(compute=Slow(0.03))
+    slow.on_sound = lambda pcm, index: heard.append((pcm[0], index, loop.time()))
+    packets, times = await take(slow, 40)
+    assert [(pcm, index) for pcm, index, _ in heard] == [(p.pcm[0], p.index) for p in packets]
+    heard_s = np.array([at_s for _, _, at_s in heard])
+    np.testing.assert_allclose(np.diff(heard_s), 0.04, atol=1e-6)
+    assert np.median(times - heard_s) == pytest.approx(0.03, abs=1e-6)
+
+
 async def test_a_learned_picture_that_just_misses_its_frame_gives_way_to_the_warp():
     packets, _ = await take(portrayal(compute=Slow(0.036, [Tier.FULL])), 80)
     assert packets[5].tier is Tier.FULL

@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 
 import numpy as np
+import pytest
 from aiortc.rtp import RtcpSrPacket
 
 from engine.packets import MEDIA_SAMPLES_PER_FRAME
 from models.motion.frame import FPS
 from streaming.config import RoomConfig
 from streaming.media import OwnPictures
+from streaming.motion.data_channel import MotionChannel
 from streaming.peer import Peer
 from streaming.tracks import SoundTrack, TimedPicture
 from tests.streaming.players import connection
@@ -64,10 +66,11 @@ async def send(pictures: OwnPictures, sounds: SoundTrack) -> None:
         loop.call_later(PICTURES_LATE_S, pictures.push, picture)
 
 
-async def test_reports_tell_media_time_however_late_a_picture_is_sent():
+@pytest.mark.parametrize(("motion", "older_s"), [(None, 0.0), (MotionChannel(lambda packet: None), 0.03)])
+async def test_reports_tell_media_time_however_late_a_picture_is_sent(motion, older_s):
     config, pc = RoomConfig(), connection()
     pictures, sounds = OwnPictures(config.video_bitrate), SoundTrack(config.audio_buffer_ms)
-    peer = Peer(config, pictures, sounds, lambda state: None)
+    peer = Peer(config, pictures, sounds, lambda state: None, motion=motion)
     for kind in ("audio", "video"):
         pc.addTransceiver(kind, direction="recvonly")
     audio, video = (Reports(t.receiver, RATES_HZ[t.kind]) for t in pc.getTransceivers())
@@ -84,4 +87,4 @@ async def test_reports_tell_media_time_however_late_a_picture_is_sent():
         await peer.aclose()
         await pc.close()
     offsets_s = [late - early for late in video.first_s() for early in audio.first_s()]
-    np.testing.assert_allclose(offsets_s, 0.0, atol=0.005)
+    np.testing.assert_allclose(offsets_s, -older_s, atol=0.005)

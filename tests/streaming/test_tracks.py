@@ -62,6 +62,36 @@ async def test_sound_comes_in_order_as_20_ms_frames():
     np.testing.assert_array_equal(np.concatenate([f.to_ndarray()[0] for f in frames]), pcm)
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("wait_s", [0.0, 0.02])
+async def test_sound_leaves_every_20_ms_though_it_comes_40_ms_at_once(wait_s):
+    track, loop, left_s = SoundTrack(buffer_ms=200), asyncio.get_running_loop(), []
+
+    async def send() -> None:
+        while True:
+            await track.recv()
+            left_s.append(loop.time())
+
+    begin_s, sending = loop.time(), asyncio.create_task(send())
+    for number in range(5):
+        track.push(np.zeros(2 * OPUS_SAMPLES, np.int16), 2 * OPUS_SAMPLES * number, wait_s)
+        await asyncio.sleep(0.04)
+    await asyncio.sleep(0.04)
+    sending.cancel()
+    np.testing.assert_allclose(np.array(left_s) - begin_s, wait_s + 0.02 * np.arange(10), atol=1e-3)
+
+
+@pytest.mark.virtual_time
+async def test_a_late_sender_catches_up_with_sound():
+    track, loop = SoundTrack(buffer_ms=200), asyncio.get_running_loop()
+    track.push(np.zeros(4 * OPUS_SAMPLES, np.int16), 0)
+    await asyncio.sleep(0.1)
+    begin_s = loop.time()
+    for _ in range(4):
+        await track.recv()
+    assert loop.time() == pytest.approx(begin_s, abs=1e-3)
+
+
 async def test_sound_that_finds_no_place_drops_the_oldest():
     track = SoundTrack(buffer_ms=40)
     track.push(np.zeros(4 * OPUS_SAMPLES, np.int16), 0)
