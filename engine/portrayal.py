@@ -51,6 +51,9 @@ class Heard:
     """Whether anything has come of the voice lately, silence included."""
 
 
+OnSound = Callable[[Int16[np.ndarray, "960"], int], None]
+
+
 class VoiceSource(Protocol):
     """Where a portrayal hears its person."""
 
@@ -98,7 +101,7 @@ class Portrayal:
         self._index = 0
         self.is_watched = True
         """Whether anybody sees the pictures; else motion and sound go on, and the last picture stays."""
-        self.on_sound: Callable[[Int16[np.ndarray, "960"], int], None] = lambda pcm, number: None
+        self.on_sound: OnSound = lambda pcm, index: None
         """Takes sound as soon as it is due, and the index of the packet that will hold it, too."""
         self._closed = False
 

@@ -5,6 +5,7 @@ own that places sound by its timestamps (`streaming.calls.voice`), so this one p
 and what motion it carries goes its own way.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,9 @@ SEQUENCES: Final = 1 << 16
 ROUND_S: Final = (1 << 32) / OPUS_RATE_HZ
 """After so long RTP's count of a voice begins anew."""
 
+REMEMBERED: Final = 8
+"""Packets of motion that are known when they come again."""
+
 TakeMotion = Callable[[bytes], None]
 
 
@@ -36,6 +40,7 @@ class NoJitterBuffer:
         self._latest: int | None = None
         self.begin: int | None = None
         """RTP timestamp of the first packet, which aiortc's frames count from."""
+        self._ridden: deque[bytes] = deque(maxlen=REMEMBERED)
         self.overtaken = 0
         self.refused = 0
         """Packets that were to carry motion, and were none of that kind."""
@@ -74,7 +79,10 @@ class NoJitterBuffer:
             self.refused += 1
             return b""
         for rider in riders:
-            self._on_motion(rider)
+            # On bad lines everything is sent twice.
+            if rider not in self._ridden:
+                self._ridden.append(rider)
+                self._on_motion(rider)
         return voice
 
 

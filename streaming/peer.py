@@ -35,8 +35,8 @@ CALL_PACKET_MS: Final = 40
 """What a caller is asked to send: with headers 21 kbit/s (docs/calls.md)."""
 
 DEAD_ZONE_S: Final = 0.03
-"""Chromium lets picture and sound lie apart by so much. Saying that a call's pictures are older by it makes of
-"up to 30 ms sooner or later" "at most 60 ms sooner", so they never wait for sound that was late once."""
+"""Chromium lets picture and sound lie so far apart. A call's pictures say that they are older by it, and come
+0 to 60 ms before their sound, not 30 before to 30 after: they do not wait for sound that was late once."""
 
 
 class Peer:

@@ -2,7 +2,8 @@
 
 A receiver lines two streams up by the pairs of wall clock and RTP timestamp in their reports (RFC 3550,
 section 6.4.1). aiortc writes the time at which it last sent. So a picture counts as late by the time that its
-encoder took. A busy machine makes that worse, and browsers follow it. Here both streams are put on one clock, whenever they were sent.
+encoder took. A busy machine makes that worse, and browsers follow it. Here both streams are put on one clock,
+whenever they were sent.
 """
 
 from dataclasses import dataclass
@@ -99,9 +100,7 @@ class ReportedEncoder(Encoder):
         await self._send_rtcp(packets)
 
 
-def report_media_time(
-    sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0
-) -> None:
+def report_media_time(sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0) -> None:
     """Correct a sender's reports; call it once its encoder is installed, before the first frame.
 
     Args:

@@ -138,7 +138,7 @@ class SoundTrack(MediaStreamTrack):
             self._filled.clear()
             await self._filled.wait()
         timed = self._buffer.popleft()
-        # One by one: of two pieces that come together a receiver finds one late, and stores sound against that.
+        # One by one: of two pieces that come together a receiver finds one late, and keeps a store for that.
         await asyncio.sleep(timed.due_s - asyncio.get_running_loop().time())
         self.sent += 1
         self._on_sent(timed.pts)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from engine.packets import AVPacket
-from engine.portrayal import Portrayal
+from engine.portrayal import OnSound, Portrayal
 from models.motion.frame import FPS
 from streaming.calls.voice import CallVoice
 from streaming.contract import AvatarCard, Host, Person
@@ -22,14 +22,13 @@ from streaming.motion.packet import Header
 logger = logging.getLogger(__name__)
 
 Watcher = Callable[[AVPacket], None]
-Hearer = Callable[[Int16[np.ndarray, "960"], int], None]
 VoiceTap = Callable[[Int16[np.ndarray, "samples"], int, float], None]
 LOUD_FRAMES: Final = 8
 """Frames of voice in a row after which somebody has begun to speak: not at a cough."""
 
 
 class Caller:
-    """One person. Watchers get packets of how they are drawn, hearers their sound sooner, taps what they sent.
+    """One person. Watchers get packets of how they are drawn, hearers the sound before, taps what they sent.
 
     Args:
         person: who it is.
@@ -50,7 +49,7 @@ class Caller:
         self._task: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._watchers: list[Watcher] = []
-        self._hearers: list[Hearer] = []
+        self._hearers: list[OnSound] = []
         self._tick: int | None = None
         self._bytes_in = 0
         self._is_watched = True
@@ -128,7 +127,7 @@ class Caller:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
-    def hear(self, hearer: Hearer) -> Callable[[], None]:
+    def hear(self, hearer: OnSound) -> Callable[[], None]:
         """Hand sound to `hearer` as soon as it is due, and the index of the packet that will hold it, too.
 
         It must not block. Returns how to stop that.

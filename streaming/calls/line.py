@@ -17,7 +17,7 @@ from streaming.media import Forward, OwnPictures, Pictures
 from streaming.mixing import GuestVoice, mixed
 
 PICTURE_TAKES_S: Final = 0.02
-"""About so much later than its sound is due a picture is drawn and encoded; sound waits to be heard with it."""
+"""About so much later than its sound is due a picture leaves; sound waits to be heard with it."""
 EVENTS_MAX: Final = 256
 """Events for a visit that does not read; the oldest goes."""
 
@@ -78,7 +78,11 @@ class CallLine:
             self._hand_on(others)
             return
         for other, voice in self._voices.items():
-            self._unwatch.append(other.hear(lambda pcm, _, voice=voice: voice.push(pcm, MEDIA_RATE_HZ)))
+
+            def hear(pcm: Int16[np.ndarray, "960"], _: int, voice: GuestVoice = voice) -> None:
+                voice.push(pcm, MEDIA_RATE_HZ)
+
+            self._unwatch.append(other.hear(hear))
         if shown is not None:
             self._unwatch += [shown.hear(self._hear), shown.watch(self._show)]
 

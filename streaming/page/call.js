@@ -13,6 +13,7 @@ const CONNECT_MS = 6000;
 const INTERRUPTED_MS = 4000;
 const UNSENT_MAX = 20;
 const MOTION_OWED_BYTES = 4000;
+const LOSS_MS = 1000; // how often it is looked how much of the voice gets lost
 const CHANNEL_BYTES = 93; // headers of every layer around a packet on the data channel
 
 export class Call extends EventTarget {
@@ -58,6 +59,7 @@ export class Call extends EventTarget {
       this.carrier = null;
     }
     if (this.phase === "ended") return;
+    if (this.carrier) this.losses = setInterval(() => this.#noteLoss(), LOSS_MS);
     performance.mark("visavis:offered");
     const pass = this.carrier ? { ...this.pass, voice_carries_motion: true } : this.pass;
     const answer = await api.offer(pc.localDescription.sdp, this.avatar, pass);
@@ -108,6 +110,7 @@ export class Call extends EventTarget {
     if (this.phase === "ended") return;
     this.#setPhase("ended");
     clearInterval(this.pings);
+    clearInterval(this.losses);
     this.#endVisit();
     this.pc?.close();
     this.carrier?.close();
@@ -134,6 +137,12 @@ export class Call extends EventTarget {
       if (message.kind === "pong") this.rttMs = performance.now() - message.sent_ms;
       this.#emit("event", message);
     };
+  }
+
+  /** Tell the carrier which part of the voice's packets the room says it lost since it said so last. */
+  async #noteLoss() {
+    const reports = [...(await this.sound.sender.getStats()).values()];
+    this.carrier?.noteLoss(reports.find(({ type }) => type === "remote-inbound-rtp")?.fractionLost ?? 0);
   }
 
   /** Wait for addresses. On one network none are needed: the room learns ours from our first packet. */

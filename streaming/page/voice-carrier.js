@@ -5,6 +5,8 @@ const START_MS = 1000;
 const QUIET_MS = 250; // without a packet of voice for so long, nothing can ride
 const KEPT = 32;
 const MOMENTS = 15; // of which the median counts
+const LOSSY = 0.02; // part of the voice's packets that get lost, from which motion is sent twice
+const LOSSY_MS = 8000; // for so long after it was seen last
 
 export class VoiceCarrier {
   /** Stand beside a sender of voice, before the connection is described. Returns null where browsers cannot. */
@@ -19,6 +21,8 @@ export class VoiceCarrier {
     this.waiting = new Map(); // id: what to do when it has left
     this.nextId = 0;
     this.passedMs = -Infinity;
+    this.lossyMs = -Infinity;
+    this.isLossy = false;
     this.moments = [];
     this.isReady = new Promise((done) => {
       this.worker.onmessage = ({ data }) => (data.ready ? done(true) : this.#passed(data));
@@ -43,6 +47,15 @@ export class VoiceCarrier {
     return true;
   }
 
+  /** Note which part of the voice's packets was lost lately; on bad lines every packet of motion rides twice. */
+  noteLoss(part) {
+    const nowMs = performance.now();
+    if (part > LOSSY) this.lossyMs = nowMs;
+    const isLossy = nowMs - this.lossyMs < LOSSY_MS;
+    if (isLossy !== this.isLossy) this.worker.postMessage({ isLossy });
+    this.isLossy = isLossy;
+  }
+
   /** Leave the voice alone: the call is over, or the worker did not start. */
   close() {
     this.sender.transform = null;
@@ -60,7 +73,6 @@ export class VoiceCarrier {
     if (moment) this.moments = [...this.moments.slice(1 - MOMENTS), moment.rtpMs - (moment.atMs - performance.timeOrigin)];
     for (const id of left) {
       const { bytes, onLeft } = this.waiting.get(id) ?? {};
-      this.waiting.delete(id);
       if (!bytes) continue;
       this.bytes += bytes;
       onLeft(bytes, atMs - performance.timeOrigin);

@@ -4,12 +4,13 @@
 const RIDERS_MAX = 3;
 const RTP_PER_MS = 48;
 const LATE_MS = 200; // what waited longer is worth nothing
-let waiting = []; // { id, packet, atMs }
+let waiting = []; // { id, packet, atMs, rode }
+let isLossy = false; // then everything rides twice
 
 /** What waits and is worth sending; the latest, where it is too much for one packet. */
 function riders(nowMs) {
   const fresh = waiting.filter(({ atMs }) => nowMs - atMs < LATE_MS).slice(-RIDERS_MAX);
-  waiting = [];
+  waiting = isLossy ? fresh.filter(({ rode }) => !rode).map((rider) => ({ ...rider, rode: true })) : [];
   return fresh;
 }
 
@@ -37,7 +38,10 @@ function load(frame, controller) {
   postMessage({ left: riding.map(({ id }) => id), atMs: performance.timeOrigin + nowMs, moment });
 }
 
-onmessage = ({ data }) => waiting.push({ ...data, atMs: performance.now() });
+onmessage = ({ data }) => {
+  if (data.packet) waiting.push({ ...data, atMs: performance.now(), rode: false });
+  else ({ isLossy } = data);
+};
 onrtctransform = ({ transformer }) => {
   transformer.readable.pipeThrough(new TransformStream({ transform: load })).pipeTo(transformer.writable);
 };

@@ -45,6 +45,14 @@ def test_motion_leaves_the_voice_in_its_order():
     assert moved == [b"a0", b"b0", b"a1", b"b1"]
 
 
+def test_motion_that_comes_twice_is_taken_once():
+    moved = []
+    buffer = NoJitterBuffer(moved.append)
+    for number, riders in enumerate([[b"a"], [b"a", b"b"], [b"b"]]):
+        buffer.add(packet(number, join(b"voice", riders)))
+    assert moved == [b"a", b"b"]
+
+
 def test_a_voice_that_carries_nothing_readable_is_counted_and_let_go():
     buffer = NoJitterBuffer(lambda _: None)
     assert buffer.add(packet(0, b"\xff")) == (False, None)

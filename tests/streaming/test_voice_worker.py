@@ -21,7 +21,8 @@ let now = 0;
 Object.defineProperty(globalThis, "performance", { value: { timeOrigin: 1000, now: () => now } });
 WORKER
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
-const { voices, late } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const { voices, late, lossy } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+onmessage({ data: { isLossy: lossy } });
 (async () => {
   const readable = new ReadableStream({
     start(controller) {
@@ -58,13 +59,13 @@ const { voices, late } = JSON.parse(require("fs").readFileSync(0, "utf8"));
 """
 
 
-def carry(voices, late_ms=0):
+def carry(voices, late_ms=0, *, is_lossy=False):
     """Return what the worker makes of packets of voice, each with the motion that came before it."""
     script = HARNESS.replace("WORKER", WORKER.read_text("utf-8"))
     given = {"voices": [{"voice": v.hex(), "riders": [r.hex() for r in riders]} for v, riders in voices]}
     done = subprocess.run(
         ["node", "-e", script],
-        input=json.dumps(given | {"late": late_ms}),
+        input=json.dumps(given | {"late": late_ms, "lossy": is_lossy}),
         capture_output=True,
         text=True,
         check=True,
@@ -99,3 +100,9 @@ def test_the_latest_ride_and_what_waited_long_stays():
     assert told[1]["left"] == [1, 2, 3]
     made, _ = carry([(b"v", [b"a"])], late_ms=250)
     assert split(made[0]) == (b"v", [])
+
+
+def test_on_a_bad_line_everything_rides_twice_and_no_more():
+    made, told = carry([(b"v", [b"a"]), (b"v", [b"b", b"c"]), (b"v", []), (b"v", [])], is_lossy=True)
+    assert [split(packet)[1] for packet in made] == [[b"a"], [b"a", b"b", b"c"], [b"b", b"c"], []]
+    assert [message["left"] for message in told[1:]] == [[0], [0, 1, 2], [1, 2], []]
