@@ -64,6 +64,11 @@ class ReportedEncoder(Encoder):
     def target_bitrate(self, bps: int) -> None:
         self._encoder.target_bitrate = bps
 
+    @property
+    def origin(self) -> int | None:
+        """RTP timestamp of media time 0; None until two frames were encoded."""
+        return self._origin
+
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
         """Encode a frame; see `Encoder`. The epoch begins before it takes its time."""
         if frame.pts is not None and frame.time_base is not None:
@@ -100,8 +105,10 @@ class ReportedEncoder(Encoder):
         await self._send_rtcp(packets)
 
 
-def report_media_time(sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0) -> None:
-    """Correct a sender's reports; call it once its encoder is installed, before the first frame.
+def report_media_time(
+    sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, older_s: float = 0.0
+) -> ReportedEncoder:
+    """Correct a sender's reports, and return what does; call it after its encoder, before the first frame.
 
     Args:
         sender: of aiortc 1.16, which has no seam for this; `tests/streaming/test_report_times.py` notices
@@ -111,4 +118,6 @@ def report_media_time(sender: RTCRtpSender, rate_hz: int, epoch: MediaEpoch, old
         older_s: how much older than it is what is sent is said to be: a receiver plays it sooner.
     """
     encoder = sender._RTCRtpSender__encoder  # type: ignore[attr-defined]
-    install_encoder(sender, ReportedEncoder(encoder, sender, rate_hz, epoch, older_s))
+    reported = ReportedEncoder(encoder, sender, rate_hz, epoch, older_s)
+    install_encoder(sender, reported)
+    return reported

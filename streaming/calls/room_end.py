@@ -14,27 +14,25 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 from jaxtyping import Int16
 
-from models.motion.frame import FPS
-from streaming.calls.arrival import Arrivals
 from streaming.calls.end import CallCard, VoicePiece
 from streaming.calls.relay import SoundRelay
+from streaming.clock import OPUS_RATE_HZ
 from streaming.config import RoomConfig
 from streaming.encoders import install_voice
 from streaming.live_voice import pass_on_at_once
 from streaming.microphone import mono
-from streaming.motion.buffer import unwrap
 from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.motion.inbox import Waiting
-from streaming.motion.packet import Header
 from streaming.negotiation import describe, gather, open_connection
+from streaming.report_times import MediaEpoch, ReportedEncoder, report_media_time
 from streaming.shows import NAME
 from streaming.tracks import SoundTrack
 
 IN_MAX: Final = 64
 TIMEOUT_S: Final = 20.0
 VOICE_KBPS: Final = 16
-LAG_STEP_S: Final = 0.01
-"""A change of the motion's lag that the room is told."""
+TIE_EVERY_S: Final = 2.0
+"""How often the room is told how the clocks lie: it may not have heard anything yet, or anew."""
 
 
 class CallRefusedError(RuntimeError):
@@ -57,10 +55,8 @@ class RoomEnd:
         self._people: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
         self._visit = ""
-        self._spoken, self._moved = Arrivals(), Arrivals()
-        """When what is said and what is seen leaves."""
-        self._tick = 0
-        self._told_s: float | None = None
+        self._reported: ReportedEncoder | None = None
+        self._told_s = -TIE_EVERY_S
         self._events: RTCDataChannel | None = None
         self._pc.on("track", self._on_track)
         self._pc.on("connectionstatechange", self._on_state)
@@ -91,17 +87,11 @@ class RoomEnd:
 
     def send_motion(self, packet: bytes) -> None:
         """Send a packet of motion; see `CallEnd`."""
-        header = Header.unpack(packet)
-        self._tick = unwrap(header.tick, self._tick)
-        last_s = (self._tick + (header.frames - 1) * header.stride) / FPS
-        self._moved.note(last_s, last_s, asyncio.get_running_loop().time())
         self._motion.send(packet)
-        self._tell_lag()
+        self._tell_tie()
 
     def send_voice(self, pcm: Int16[np.ndarray, "samples"], rate_hz: int, at_s: float) -> None:
         """Send sound; see `CallEnd`."""
-        end_s = at_s + len(pcm) / rate_hz
-        self._spoken.note(end_s, end_s, asyncio.get_running_loop().time())
         self._relay.push(pcm, rate_hz, at_s)
 
     async def introduce(self, card: CallCard) -> None:
@@ -161,16 +151,18 @@ class RoomEnd:
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
                 install_voice(transceiver.sender, VOICE_KBPS)
+                self._reported = report_media_time(transceiver.sender, OPUS_RATE_HZ, MediaEpoch())
                 pass_on_at_once(transceiver.receiver)
 
-    def _tell_lag(self) -> None:
-        """Tell the room by how much later than the voice the motion leaves: tracking takes its time."""
-        if not self._spoken or self._events is None or self._events.readyState != "open":
+    def _tell_tie(self) -> None:
+        """Tell the room which RTP time of the voice the motion's beginning is: here, both have one clock."""
+        origin = None if self._reported is None else self._reported.origin
+        if origin is None or self._events is None or self._events.readyState != "open":
             return
-        lag_s = self._moved.offset_s - self._spoken.offset_s
-        if self._told_s is None or abs(lag_s - self._told_s) > LAG_STEP_S:
-            self._told_s = lag_s
-            self._events.send(json.dumps({"type": "lag", "ms": round(1000 * lag_s)}))
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_s >= TIE_EVERY_S:
+            self._told_s = now_s
+            self._events.send(json.dumps({"type": "tie", "ms": 1000 * origin / OPUS_RATE_HZ}))
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":
