@@ -8,7 +8,7 @@ folder, tracked, instead of made ones. Time is virtual: nothing here depends on 
     voice_kbps    Opus over SRTP, 60 ms a packet
     aperture      correlation of the lips' opening, on the body, before the codec and after; mean of the clips
     lines         the same on bad lines, with the longest time the same picture stood
-    riding        motion inside the voice's packets, of 40 ms: the page's way
+    riding        motion inside the voice's packets, of 40 ms: the page's way; `_twice` on bad lines
     thrifty       the same in packets of 120 ms
     sweep         target, what was sent, and what was left
     pictures      with --pictures: the person drawn from what came, and coded by H.264 and VP8, against the
@@ -36,6 +36,8 @@ PLAYOUT_TICKS: Final = 7
 """280 ms from what is seen to what is shown: 120 to fill a packet, 40 to 80 on the line, and a rest."""
 PATIENT_TICKS: Final = 9
 """80 ms more: the echoes of a lost packet mostly come in time."""
+RIDING_ECHOES: Final = 2
+"""As the page has it; see `streaming/page/motion-sender.js`."""
 OUTAGE: Final = (60, 110)
 LINES: Final = {
     "clear": Line(),
@@ -137,13 +139,17 @@ def _on_line(of: Measurement, line: Line) -> dict[str, float]:
 
 def _riding(of: Measurement) -> dict[str, float]:
     """Send as the page does: motion rides on packets of voice of 40 ms, a look at every second tick."""
-    config = settings(packet_ticks=2, overhead_bytes=WITH_VOICE.overhead_bytes)
-    return _in_voice(of, config, of.voice_kbps(12, 40))
+    config = settings(packet_ticks=2, echoes=RIDING_ECHOES, overhead_bytes=WITH_VOICE.overhead_bytes)
+    made = of.call(config, Line())
+    twice = 0.008 * sum(2 * WITH_VOICE.weigh(len(packet)) for packet in made.packets) / of.seconds
+    return {**_in_voice(of, config, of.voice_kbps(12, 40)), "motion_kbps_twice": round(twice, 2)}
 
 
 def _thrifty(of: Measurement) -> dict[str, float]:
     """Send rarer packets, and fewer bits of voice."""
-    config = settings(packet_ticks=3, overhead_bytes=WITH_VOICE.overhead_bytes, target_bps=4000)
+    config = settings(
+        packet_ticks=3, echoes=RIDING_ECHOES, overhead_bytes=WITH_VOICE.overhead_bytes, target_bps=4000
+    )
     return _in_voice(of, config, of.voice_kbps(8, 120))
 
 

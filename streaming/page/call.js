@@ -95,7 +95,7 @@ export class Call extends EventTarget {
 
   /** Bytes around each packet of motion. */
   get motionOverheadBytes() {
-    return this.voiceCarries ? 1 : CHANNEL_BYTES;
+    return this.voiceCarries ? this.carrier.overheadBytes : CHANNEL_BYTES;
   }
 
   /** Send a packet of motion, or let it go: a late one is worth nothing. `onLeft(bytes, atMs)` tells what and when. */

@@ -5,6 +5,8 @@ import { MotionEncoder } from "./motion.js";
 const TICK_MS = 40;
 const GAP_TICKS = 5;
 const RATE_MS = 4000;
+const ECHOES = 4;
+const RIDING_ECHOES = 2; // a lost packet that rides comes again sooner than its echoes
 
 /** Give it poses and their times; it sends packets over the line, a `Call`. */
 export class MotionSender {
@@ -20,7 +22,7 @@ export class MotionSender {
   /** Take a pose of 98 values that was seen at `atMs`; null while nothing is known. */
   push(motion, atMs) {
     const due = Math.floor((atMs - this.beginMs) / TICK_MS) + 1;
-    this.encoder.overheadBytes = this.line.motionOverheadBytes;
+    [this.encoder.overheadBytes, this.encoder.echoes] = [this.line.motionOverheadBytes, this.line.voiceCarries ? RIDING_ECHOES : ECHOES];
     if (!motion) {
       this.before = null;
       this.#skip(due - this.tick, atMs);

@@ -117,6 +117,11 @@ export class MotionEncoder {
     this.#config.overheadBytes = bytes;
   }
 
+  /** Past frames repeated in each packet; no more than at first. */
+  set echoes(count) {
+    this.#config.echoes = count;
+  }
+
   /** Take the frame of the next tick: 98 weights and radians. Returns a packet, or null while one is being gathered. */
   push(motion) {
     const frame = toUnits(Array.from(motion, (value, channel) => Math.fround(value) * this.#sent[channel]));

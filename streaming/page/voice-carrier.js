@@ -20,6 +20,7 @@ export class VoiceCarrier {
     this.bytes = 0; // that rode
     this.waiting = new Map(); // id: what to do when it has left
     this.nextId = 0;
+    this.lastBytes = 0;
     this.passedMs = -Infinity;
     this.lossyMs = -Infinity;
     this.isLossy = false;
@@ -37,12 +38,18 @@ export class VoiceCarrier {
     return performance.now() - this.passedMs < QUIET_MS;
   }
 
+  /** Bytes around each packet: its length and, where it rides twice, about as much as the one before once more. */
+  get overheadBytes() {
+    return this.isLossy ? 1 + this.lastBytes : 1;
+  }
+
   /** Let a packet ride; `onLeft(bytes, atMs)` tells when it has. Returns false for one that cannot. */
   ride(packet, onLeft) {
     if (!this.isGoing || packet.length > RIDER_MAX_BYTES) return false;
     this.waiting.set(this.nextId, { bytes: packet.length + 1, onLeft });
     this.waiting.delete(this.nextId - KEPT);
     this.worker.postMessage({ id: this.nextId, packet });
+    this.lastBytes = packet.length + 1;
     this.nextId += 1;
     return true;
   }
