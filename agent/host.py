@@ -26,8 +26,12 @@ from agent.senses import Senses
 from agent.turn_end import turn_end
 from agent.words import Words
 from engine.portrayal import Portrayal, VoiceSource
+from models.motion.frame import MotionFrame
 from models.ownership import NOBODYS, Ownership
 from streaming.contract import AvatarCard, Movement, Notice, Progress
+from streaming.motion.config import MotionConfig
+from streaming.motion.encoder import MotionEncoder
+from streaming.motion.packet import read_packet
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +84,7 @@ class ConversationHost:
         await warm_up(self._faculties, self._config)
         report("Warming up", 0.5)
         await self._faces.rehearse()
+        await asyncio.to_thread(_read_motion)
         report("Ready", 1.0)
 
     @property
@@ -196,3 +201,10 @@ class ConversationHost:
 
     def _title(self, avatar: str) -> str:
         return next((card.title for card in self.avatars() if card.name == avatar), avatar.title())
+
+
+def _read_motion() -> None:
+    """Write and read a packet: its reader is compiled at its first use, for which the sound of a call waits."""
+    encoder = MotionEncoder(MotionConfig(packet_ticks=1))
+    packets, _ = encoder.step(MotionFrame.rest().vector()[None], encoder.init_state())
+    read_packet(packets[0])
