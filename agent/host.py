@@ -204,7 +204,7 @@ class ConversationHost:
 
 
 def _read_motion() -> None:
-    """Write and read a packet: its reader is compiled at its first use, for which the sound of a call waits."""
+    """Write and read a packet: its reader is compiled at its first use, which must not be within a call."""
     encoder = MotionEncoder(MotionConfig(packet_ticks=1))
     packets, _ = encoder.step(MotionFrame.rest().vector()[None], encoder.init_state())
     read_packet(packets[0])
