@@ -38,6 +38,8 @@ class TierRules:
     """Time between trial pictures in STILL."""
     trials: int = 3
     """Trial pictures in STILL that must be quick enough, one after another."""
+    lowest: Tier = Tier.STILL
+    """No worse tier is entered, however slow pictures are."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class TierController:
     def _judge(self, typical_s: float, now_s: float) -> None:
         if now_s - self._since_s >= self.rules.proof_s:
             self._pause_s.pop(self.tier, None)
-        if self.tier != Tier.STILL and typical_s > self.rules.fall_above * BUDGET_S[self.tier]:
+        if self.tier != self.rules.lowest and typical_s > self.rules.fall_above * BUDGET_S[self.tier]:
             self._fall(now_s)
         elif self.tier != Tier.FULL and self._may_rise(typical_s, now_s):
             self._enter(Tier(self.tier - 1), now_s)

@@ -123,6 +123,13 @@ async def test_sound_is_handed_on_before_its_picture_is_drawn():
     assert np.median(times - heard_s) == pytest.approx(0.03, abs=1e-6)
 
 
+async def test_pictures_far_too_slow_are_shown_as_they_come():
+    packets, times = await take(portrayal(compute=Slow(0.11)), 200)
+    assert packets[-1].tier is Tier.SPARSE
+    assert np.allclose(np.diff(times), 0.04, atol=0.035)
+    assert len({id(packet.picture) for packet in packets[100:]}) > 0.25 * 100
+
+
 async def test_a_learned_picture_that_just_misses_its_frame_gives_way_to_the_warp():
     packets, _ = await take(portrayal(compute=Slow(0.036, [Tier.FULL])), 80)
     assert packets[5].tier is Tier.FULL

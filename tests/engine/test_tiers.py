@@ -48,6 +48,14 @@ def test_each_cost_has_its_tier(full_s, warp_s, tier):
     assert settled.count(tier) > 0.97 * len(settled)
 
 
+def test_it_falls_no_lower_than_its_rules_say_and_rises_from_there():
+    controller = TierController(TierRules(lowest=Tier.SPARSE))
+    play(lambda *_: 0.5, 30, controller)
+    assert controller.tier == Tier.SPARSE
+    play(lambda *_: 0.01, 60, controller, begin_s=30)
+    assert controller.tier == Tier.FULL
+
+
 def test_it_falls_within_a_second():
     controller = TierController()
     play(lambda *_: 0.01, 60, controller)
