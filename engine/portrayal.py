@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 PATIENCE_S: Final = 0.85 * FRAME_S
 """How long after a frame's time its picture may come and still be shown with it."""
 RULES: Final = TierRules(fall_above=0.8, rise_below=0.6, lowest=Tier.SPARSE)
-"""Nothing is made ahead here, as in a session: a picture that takes longer than `PATIENCE_S` is too late. But of
-a person who moves, late pictures still tell more than one that stands."""
+"""Nothing is made ahead here, as in a session: a picture that takes longer than `PATIENCE_S` is too late. But
+late pictures of a person who moves still tell more than one that stands."""
 CATCH_UP_S: Final = 0.4
 """A consumer that comes later than this finds that media time has skipped to the present."""
 LOUD: Final = 0.01

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final, Literal
 
+import numpy as np
 from aiortc import RTCRtpSender
 from aiortc.codecs.base import Encoder
 from aiortc.codecs.h264 import H264Encoder
@@ -61,6 +62,10 @@ def _h264_options(bps: int) -> dict[str, str]:
         "maxrate": str(bps),
         "bufsize": str(bps // 2),
     }
+
+
+PIECE_MS: Final = 20
+"""Sound comes in pieces of this length."""
 
 
 class PictureEncoder(Encoder):
@@ -138,24 +143,39 @@ class VoiceEncoder(Encoder):
 
     Opus codes 24 kHz input as it is while its RTP clock always runs at 48 kHz (RFC 7587 section 4.1), so no
     resampler stands between the session and the wire.
+
+    Args:
+        kbps: what it may take without headers.
+        packet_ms: length of a packet, whole pieces of 20 ms: longer ones pay for fewer headers.
     """
 
-    def __init__(self, kbps: int) -> None:
+    def __init__(self, kbps: int, packet_ms: int = PIECE_MS) -> None:
         codec: AudioCodecContext = CodecContext.create("libopus", "w")  # type: ignore[assignment]
         codec.bit_rate = 1000 * kbps
         codec.format = "s16"  # type: ignore[assignment]
         codec.layout = "mono"  # type: ignore[assignment]
         codec.sample_rate = MEDIA_RATE_HZ
-        codec.options = {"application": "voip", "fec": "1", "packet_loss": "5", "frame_duration": "20"}
+        codec.options = {"application": "voip", "fec": "1", "packet_loss": "5"}
+        codec.options |= {"frame_duration": str(packet_ms)}
         self._codec = codec
+        self._pieces = packet_ms // PIECE_MS
+        self._gathered: list[AudioFrame] = []
+        """Pieces of the packet that is being filled."""
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        """Encode 20 ms; return one RTP payload and the 48 kHz timestamp."""
+        """Take 20 ms; return an RTP payload, when it is full, and the 48 kHz timestamp of its beginning."""
         if not isinstance(frame, AudioFrame) or frame.pts is None:
             msg = "sound with a timestamp is needed"
             raise TypeError(msg)
-        timestamp = frame.pts * OPUS_RATE_HZ // MEDIA_RATE_HZ
-        return [bytes(packet) for packet in self._codec.encode(frame)], timestamp
+        gathered = self._gathered
+        if gathered and frame.pts != (gathered[-1].pts or 0) + gathered[-1].samples:
+            gathered.clear()  # a packet has no gaps
+        gathered.append(frame)
+        timestamp = (gathered[0].pts or 0) * OPUS_RATE_HZ // MEDIA_RATE_HZ
+        if len(gathered) < self._pieces:
+            return [], timestamp
+        whole, self._gathered = _joined(gathered), []
+        return [bytes(packet) for packet in self._codec.encode(whole)], timestamp
 
     def pack(self, packet: Packet) -> tuple[list[bytes], int]:  # type: ignore[type-arg]
         """Pass a packet that is already encoded; its timestamp counts at 48 kHz."""
@@ -172,14 +192,30 @@ def install_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
     sender._RTCRtpSender__encoder = encoder  # type: ignore[attr-defined]
 
 
-def install_voice(sender: RTCRtpSender, kbps: int) -> None:
+def installed(sender: RTCRtpSender) -> Encoder:
+    """Return the encoder that `install_encoder` gave a sender."""
+    encoder: Encoder = sender._RTCRtpSender__encoder  # type: ignore[attr-defined]
+    return encoder
+
+
+def _joined(frames: list[AudioFrame]) -> AudioFrame:
+    """Return frames that follow one another as one."""
+    if len(frames) == 1:
+        return frames[0]
+    pcm = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
+    joined = AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+    joined.sample_rate, joined.pts, joined.time_base = MEDIA_RATE_HZ, frames[0].pts, frames[0].time_base
+    return joined
+
+
+def install_voice(sender: RTCRtpSender, kbps: int, packet_ms: int = PIECE_MS) -> None:
     """Make `sender` encode voice, in the event loop: 20 ms of it take 0.4 ms. Call it before the first frame.
 
     aiortc hands every frame to a thread, and on a busy machine sound waits there for its turn, and once more
     for the loop's: up to 60 ms each time, one frame after the other. `tests/streaming/test_encoders.py`
     notices when aiortc asks for its frames in another way.
     """
-    install_encoder(sender, VoiceEncoder(kbps))
+    install_encoder(sender, VoiceEncoder(kbps, packet_ms))
 
     async def next_encoded(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
         frame: Any = await sender.track.recv()

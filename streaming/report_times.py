@@ -15,7 +15,7 @@ from aiortc.rtp import RtcpSrPacket
 from av.frame import Frame
 from av.packet import Packet
 
-from streaming.encoders import install_encoder
+from streaming.encoders import install_encoder, installed
 
 _NTP_TICKS: Final = 1 << 32
 """NTP time counts seconds in units of 2⁻³²."""
@@ -117,7 +117,6 @@ def report_media_time(
         epoch: the connection's.
         older_s: how much older than it is what is sent is said to be: a receiver plays it sooner.
     """
-    encoder = sender._RTCRtpSender__encoder  # type: ignore[attr-defined]
-    reported = ReportedEncoder(encoder, sender, rate_hz, epoch, older_s)
+    reported = ReportedEncoder(installed(sender), sender, rate_hz, epoch, older_s)
     install_encoder(sender, reported)
     return reported

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from agent.calling.source import Moment
 from models.tracking.retarget import Retarget, RetargetConfig, RetargetState, Trust
@@ -10,6 +11,11 @@ from models.tracking.tracker import Tracker
 from streaming.calls.end import CallEnd
 from streaming.motion.config import MotionConfig
 from streaming.motion.sender import MotionSender, SenderState
+from streaming.motion.wire import WITH_VOICE
+
+RIDING: Final = {"packet_ticks": 2, "echoes": 2, "overhead_bytes": WITH_VOICE.overhead_bytes}
+"""What changes of the settings where motion rides on the voice: short packets cost no headers there, and one that
+is lost comes again sooner than its echoes."""
 
 Report = Callable[["Sent"], None]
 
@@ -49,8 +55,9 @@ async def send(
     Tracking takes a thread; sound is sent meanwhile. A picture that comes while another is looked at is
     skipped.
     """
-    stage, coder, sent = Retarget(retarget), MotionSender(motion), Sent()
-    states = _States(stage.init_state(), coder.init_state())
+    stage, sent, motion = Retarget(retarget), Sent(), motion or MotionConfig()
+    plain, riding = MotionSender(motion), MotionSender(motion.model_copy(update=RIDING))
+    states = _States(stage.init_state(), plain.init_state())
     looking: asyncio.Task[None] | None = None
 
     async def look(moment: Moment) -> None:
@@ -60,6 +67,7 @@ async def send(
         face = None if picture is None else await asyncio.to_thread(tracker.see, picture, _ms(moment))
         pose, person = stage.step(face, states.person)
         seen = None if pose.trust is Trust.LOST else pose.motion.vector()
+        coder = riding if end.voice_carries else plain
         packets, sender = coder.step(seen, moment.at_s, states.sender)
         states = _States(person, sender)
         for packet in packets:
@@ -86,7 +94,7 @@ async def send(
             report(sent)
     if looking is not None:
         await looking
-    for packet in coder.flush(states.sender)[0]:
+    for packet in plain.flush(states.sender)[0]:
         end.send_motion(packet)
     return sent
 

@@ -29,6 +29,7 @@ class BrokerEnd:
     """One end of a call between two. Owns the carrier."""
 
     is_tied = True
+    voice_carries = False
 
     def __init__(self, carrier: MotionCarrier, kbps: int = 12) -> None:
         self._carrier = carrier

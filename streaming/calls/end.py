@@ -38,6 +38,11 @@ class CallEnd(Protocol):
         """Whether voice and motion have one clock."""
         ...
 
+    @property
+    def voice_carries(self) -> bool:
+        """Whether motion rides on the voice now, so that small packets of it cost no headers."""
+        ...
+
     def send_motion(self, packet: bytes) -> None:
         """Send a packet of motion. Never blocks, and may lose it."""
         ...

@@ -1,4 +1,7 @@
-"""`RoomEnd`: a `CallEnd` in a room's call, over WebRTC: motion on the data channel, voice as a track."""
+"""`RoomEnd`: a `CallEnd` in a room's call, over WebRTC: voice as a track, and motion at the end of its packets.
+
+Where there is no voice, motion takes a data channel.
+"""
 
 import asyncio
 import json
@@ -9,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import numpy as np
-from aiortc import RTCDataChannel, RTCSessionDescription
+from aiortc import RTCDataChannel, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 from jaxtyping import Int16
@@ -18,11 +21,12 @@ from streaming.calls.end import CallCard, VoicePiece
 from streaming.calls.relay import SoundRelay
 from streaming.clock import OPUS_RATE_HZ
 from streaming.config import RoomConfig
-from streaming.encoders import install_voice
+from streaming.encoders import install_encoder, install_voice, installed
 from streaming.live_voice import pass_on_at_once
 from streaming.microphone import mono
 from streaming.motion.data_channel import LABEL, MotionChannel
 from streaming.motion.inbox import Waiting
+from streaming.motion.voice_carrier import CarryingEncoder, VoiceCarrier
 from streaming.negotiation import describe, gather, open_connection
 from streaming.report_times import MediaEpoch, ReportedEncoder, report_media_time
 from streaming.shows import NAME
@@ -30,7 +34,11 @@ from streaming.tracks import SoundTrack
 
 IN_MAX: Final = 64
 TIMEOUT_S: Final = 20.0
-VOICE_KBPS: Final = 16
+VOICE_KBPS: Final = 12
+PACKET_MS: Final = 40
+"""Of voice; motion waits so long for it at most."""
+LOSS_EVERY_S: Final = 1.0
+"""How often it is looked how much of the voice gets lost."""
 TIE_EVERY_S: Final = 2.0
 """How often the room is told how the clocks lie: it may not have heard anything yet, or anew."""
 
@@ -50,10 +58,11 @@ class RoomEnd:
         self._packets: Waiting[bytes] = Waiting(IN_MAX)
         self._pieces: Waiting[VoicePiece] = Waiting(IN_MAX)
         self._motion = MotionChannel(self._packets.put)
+        self._carrier = VoiceCarrier()
         self._sounds = SoundTrack(500)
         self._relay = SoundRelay(self._sounds.push)
         self._people: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._hearing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._visit = ""
         self._reported: ReportedEncoder | None = None
         self._told_s = -TIE_EVERY_S
@@ -85,9 +94,15 @@ class RoomEnd:
             raise
         return end
 
+    @property
+    def voice_carries(self) -> bool:
+        """Whether motion rides on the voice now; see `CallEnd`."""
+        return self._carrier.is_going(asyncio.get_running_loop().time())
+
     def send_motion(self, packet: bytes) -> None:
         """Send a packet of motion; see `CallEnd`."""
-        self._motion.send(packet)
+        if not self._carrier.ride(packet, asyncio.get_running_loop().time()):
+            self._motion.send(packet)
         self._tell_tie()
 
     def send_voice(self, pcm: Int16[np.ndarray, "samples"], rate_hz: int, at_s: float) -> None:
@@ -114,8 +129,8 @@ class RoomEnd:
     def stats(self) -> dict[str, float]:
         """Return what was sent and dropped."""
         return {
-            "motion_sent_packets": self._motion.sent,
-            "motion_dropped_packets": self._motion.dropped,
+            "motion_sent_packets": self._motion.sent + self._carrier.sent,
+            "motion_dropped_packets": self._motion.dropped + self._carrier.dropped,
             "sound_dropped_ms": 20 * self._sounds.dropped,
         }
 
@@ -126,9 +141,10 @@ class RoomEnd:
             with suppress(httpx.HTTPError):
                 await self._http.delete(f"/api/visits/{visit}")
         await self._pc.close()
-        if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.wait([self._hearing])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         self._end()
         await self._http.aclose()
 
@@ -141,7 +157,8 @@ class RoomEnd:
         await gather(self._pc, relay_only=False)
         sdp = await describe(self._pc, answers=False)
         try:
-            answer = await self._http.post("/api/offer", json={"sdp": sdp, **body})
+            body |= {"sdp": sdp, "voice_carries_motion": True}
+            answer = await self._http.post("/api/offer", json=body)
         except httpx.HTTPError as error:
             raise CallRefusedError(f"the room does not answer: {error}") from error
         if answer.status_code != 201:
@@ -150,9 +167,24 @@ class RoomEnd:
         await self._pc.setRemoteDescription(RTCSessionDescription(answer.json()["sdp"], "answer"))
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
-                install_voice(transceiver.sender, VOICE_KBPS)
-                self._reported = report_media_time(transceiver.sender, OPUS_RATE_HZ, MediaEpoch())
+                self._install(transceiver.sender)
                 pass_on_at_once(transceiver.receiver)
+
+    def _install(self, sender: RTCRtpSender) -> None:
+        """Let the voice take motion along, and learn how its clock runs and what of it gets lost."""
+        loop = asyncio.get_running_loop()
+        install_voice(sender, VOICE_KBPS, PACKET_MS)
+        install_encoder(sender, CarryingEncoder(installed(sender), self._carrier, loop.time))
+        self._reported = report_media_time(sender, OPUS_RATE_HZ, MediaEpoch())
+        self._tasks.append(asyncio.create_task(self._watch_loss(sender), name="call losses"))
+
+    async def _watch_loss(self, sender: RTCRtpSender) -> None:
+        while True:
+            await asyncio.sleep(LOSS_EVERY_S)
+            for report in (await sender.getStats()).values():
+                if report.type == "remote-inbound-rtp":
+                    # aiortc tells it as RTCP does, in 1/256.
+                    self._carrier.note_loss(report.fractionLost / 256, asyncio.get_running_loop().time())
 
     def _tell_tie(self) -> None:
         """Tell the room which RTP time of the voice the motion's beginning is: here, both have one clock."""
@@ -166,7 +198,7 @@ class RoomEnd:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":
-            self._hearing = asyncio.create_task(self._hear(track), name="call voice")
+            self._tasks.append(asyncio.create_task(self._hear(track), name="call voice"))
 
     async def _hear(self, track: MediaStreamTrack) -> None:
         while True:
