@@ -14,8 +14,8 @@ from streaming.motion.sender import MotionSender, SenderState
 from streaming.motion.wire import WITH_VOICE
 
 RIDING: Final = {"packet_ticks": 2, "echoes": 2, "overhead_bytes": WITH_VOICE.overhead_bytes}
-"""What changes of the settings where motion rides on the voice: short packets cost no headers there, and one that
-is lost comes again sooner than its echoes."""
+"""What changes of the settings where motion rides on the voice: short packets cost no headers there, and one
+that is lost comes again sooner than its echoes."""
 
 Report = Callable[["Sent"], None]
 

@@ -1,4 +1,4 @@
-"""`RoomEnd`: a `CallEnd` in a room's call, over WebRTC: voice as a track, and motion at the end of its packets.
+"""`RoomEnd`: a `CallEnd` in a room's call, over WebRTC: a voice, and motion at the end of its packets.
 
 Where there is no voice, motion takes a data channel.
 """
