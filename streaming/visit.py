@@ -165,6 +165,8 @@ class Visit:
 
     def _send_sound(self, pcm: Int16[np.ndarray, "samples"], pts_samples: int, wait_s: float) -> None:
         """Send sound of a call, which leaves before its picture or has none here."""
+        if self._clock is not None and pts_samples < self._clock.origin_samples:
+            self._clock = None  # the voice of another, who came later, on a clock of its own
         clock = self._clock_from(pts_samples)
         if clock is not None:
             self._sounds.push(pcm, clock.sound_pts(pts_samples), wait_s)

@@ -158,6 +158,21 @@ async def test_who_draws_for_themselves_gets_motion_and_sound_and_costs_no_place
         assert host.present == 0
 
 
+async def test_who_draws_for_themselves_goes_on_hearing_when_another_is_followed():
+    """The other came later, so their voice's clock is behind; RTP goes back, and on from there."""
+    async with open_room(FakeHost(size=64)) as room, contextlib.AsyncExitStack() as first:
+        await first.enter_async_context(calling(room, Microphone(), who="Ann", draw=False))
+        await asyncio.sleep(6)
+        async with calling(room, who="Ben", draw=False) as ben:
+            await hear(ben)
+            async with calling(room, Microphone(), who="Cid", draw=False):
+                await first.aclose()
+                await until(lambda: how(ben, "Ann") is None)
+                async with asyncio.timeout(3):
+                    await ben.take("audio", 50)
+                await hear(ben)
+
+
 async def test_an_avatar_with_a_key_is_driven_by_who_has_it():
     async with open_room(FakeHost(size=64)) as room:
         made = await room.http.post("/api/avatars", data={"name": "Zoe", "made_by": "Zoe M."}, files=PHOTO)
