@@ -85,6 +85,7 @@ export class InCall {
   async begin(withCamera) {
     this.wantsCamera = withCamera && this.hasTracker;
     $("camera-toggle").hidden = !this.hasTracker;
+    this.#drawRates(0, 0, 0); // so that no button moves when there are some
     $("call-facts").hidden = $("picture-toggle").hidden = false;
     this.showPicture(true);
     this.#wait();
@@ -226,8 +227,7 @@ export class InCall {
     const bytes = since("bytesSent") - (this.voice.carried - before?.carried) + VOICE_HEADERS_BYTES * since("packetsSent");
     const voice = seconds > 0 ? (8 * bytes) / 1000 / seconds : 0;
     const motion = this.camera.isOn ? (this.sender?.kbps(performance.now()) ?? 0) : 0;
-    const rows = [["Motion", motion], ["Voice", voice], ["Picture in", browser.videoKbps ?? 0]];
-    $("call-facts").replaceChildren(...rows.map(([name, kbps]) => el("span", {}, `${name} `, el("b", { textContent: kbps.toFixed(kbps < 10 ? 1 : 0) }))), el("small", { textContent: "kbit/s" }));
+    this.#drawRates(motion, voice, browser.videoKbps ?? 0);
     this.sentKbps = { motion, voice };
     if (this.line?.voiceCarries && this.line.carrier.aheadMs !== null) this.#tellTie();
     else this.#tellLag();
@@ -249,6 +249,11 @@ export class InCall {
     if (lagMs == null || Math.abs(lagMs - this.lagMs) < LAG_STEP_MS) return;
     this.lagMs = lagMs;
     this.line?.send({ type: "lag", ms: Math.round(lagMs - VOICE_LAG_MS) });
+  }
+
+  #drawRates(motion, voice, picture) {
+    const rows = [["Motion", motion], ["Voice", voice], ["Picture in", picture]];
+    $("call-facts").replaceChildren(...rows.map(([name, kbps]) => el("span", {}, `${name} `, el("b", { textContent: kbps.toFixed(kbps < 10 ? 1 : 0) }))), el("small", { textContent: "kbit/s" }));
   }
 
   #draw() {
