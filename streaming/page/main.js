@@ -19,11 +19,11 @@ const MEASURE_MS = 1000;
 const PATIENCE_MS = 1500;
 
 const stage = new Stage();
-const microphone = new Microphone();
 const chat = new Chat((text) => say(text));
 const latency = new LatencyPanel();
 const together = new Together();
 const inCall = new InCall(stage);
+const microphone = new Microphone(inCall.call ? "The others cannot hear you." : undefined);
 const panel = new Panel(() => showPanels());
 new Settings(microphone, stage.video, () => startMicrophone(), () => inLobby() && microphone.close());
 const create = new CreateDialog((name) => meetNew(name));

@@ -17,8 +17,10 @@ const LABELS = {
 const TAIL_MS = 140;
 
 export class Microphone extends EventTarget {
-  constructor() {
+  /** `without` says what is left where there is no microphone. */
+  constructor(without = "You can type instead.") {
     super();
+    this.without = without;
     this.mode = localStorage.getItem("visavis-mic-mode") ?? "open";
     this.deviceId = localStorage.getItem("visavis-mic") ?? "";
     this.muted = false;
@@ -44,7 +46,7 @@ export class Microphone extends EventTarget {
     this.close();
     this.problem = null;
     if (!navigator.mediaDevices?.getUserMedia) {
-      this.problem = "Browsers give microphones to HTTPS pages only. Typing works.";
+      this.problem = `Browsers give microphones to HTTPS pages only. ${this.without}`;
       return null;
     }
     const wish = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
@@ -52,7 +54,7 @@ export class Microphone extends EventTarget {
       const audio = this.deviceId ? { ...wish, deviceId: this.deviceId } : wish;
       this.stream = await navigator.mediaDevices.getUserMedia({ audio });
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = `${explain(error)} ${this.without}`;
       this.#update();
       return null;
     }
@@ -142,8 +144,8 @@ export class Microphone extends EventTarget {
 }
 
 function explain(error) {
-  if (error.name === "NotAllowedError") return "The microphone is blocked for this page. You can type, or allow it in the address bar.";
-  if (error.name === "NotFoundError") return "No microphone was found. You can type instead.";
-  if (error.name === "NotReadableError") return "Another program holds the microphone. You can type instead.";
-  return `The microphone did not start (${error.name}). You can type instead.`;
+  if (error.name === "NotAllowedError") return "The microphone is blocked for this page; the address bar can allow it.";
+  if (error.name === "NotFoundError") return "No microphone was found.";
+  if (error.name === "NotReadableError") return "Another program holds the microphone.";
+  return `The microphone did not start (${error.name}).`;
 }
