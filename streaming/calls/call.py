@@ -6,6 +6,7 @@ from typing import Final
 from streaming.calls.caller import Caller
 from streaming.calls.line import CallLine
 from streaming.contract import Host, People, RoomFullError
+from streaming.motion.called import How
 
 PEOPLE_MAX: Final = 4
 LOOK_S: Final = 0.2
@@ -114,16 +115,18 @@ class Call:
             caller.be_watched(by_somebody=bool(shown))
 
     async def _watch(self) -> None:
-        """Show who speaks, where there is a choice."""
+        """Show who speaks, and nobody of whom nothing comes, where there is a choice."""
         while True:
             await asyncio.sleep(LOOK_S)
             for line in self._lines:
                 others = [caller for caller in self._callers if caller is not line.caller]
                 shown = self._shown.get(line)
-                speaking = [other for other in others if other.is_speaking]
-                if len(others) > 1 and speaking and shown not in speaking:
-                    self._shown[line] = speaking[0]
-                    line.follow(speaking[0], others)
+                better = [other for other in others if other.is_speaking]
+                if shown is not None and not better and shown.person.how == How.STILL:
+                    better = [other for other in others if other.person.how != How.STILL]
+                if len(others) > 1 and better and shown not in better:
+                    self._shown[line] = better[0]
+                    line.follow(better[0], others)
                     self._note_watched()
                     self._tell()
 

@@ -76,6 +76,20 @@ async def test_without_a_camera_the_face_is_made_from_the_voice_and_without_both
         await until(lambda: how(ben, "Ben") == "still")  # of Ben comes neither
 
 
+async def test_of_two_who_are_silent_the_one_is_shown_who_moves():
+    async with (
+        open_room(FakeHost(places=3, size=64)) as room,
+        calling(room, who="Ann") as ann,
+        calling(room, who="Cid") as cid,
+        calling(room, who="Ben") as ben,
+    ):
+        await until(lambda: ben.people() and ben.people()["shown"] == "Ann")
+        async with moving(cid):
+            await until(lambda: ben.people()["shown"] == "Cid")
+        assert how(ben, "Ann") == "still"
+        assert ann.people()["shown"] == "Cid"
+
+
 async def test_who_does_not_look_is_sent_sound_and_no_pictures():
     async with (
         open_room(FakeHost(size=64)) as room,
