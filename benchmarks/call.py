@@ -26,6 +26,7 @@ import numpy as np
 import uvloop
 from rich.console import Console
 
+from agent.calling.send import RIDING
 from benchmarks.call_link import Call, Line, call, settings
 from benchmarks.call_people import Person, made_people, tracked_people
 from benchmarks.call_voice import voice_bytes
@@ -36,8 +37,6 @@ PLAYOUT_TICKS: Final = 7
 """280 ms from what is seen to what is shown: 120 to fill a packet, 40 to 80 on the line, and a rest."""
 PATIENT_TICKS: Final = 9
 """80 ms more: the echoes of a lost packet mostly come in time."""
-RIDING_ECHOES: Final = 2
-"""As the page has it; see `streaming/page/motion-sender.js`."""
 OUTAGE: Final = (60, 110)
 LINES: Final = {
     "clear": Line(),
@@ -139,17 +138,13 @@ def _on_line(of: Measurement, line: Line) -> dict[str, float]:
 
 def _riding(of: Measurement) -> dict[str, float]:
     """Send as the page does: motion rides on packets of voice of 40 ms, a look at every second tick."""
-    config = settings(packet_ticks=2, echoes=RIDING_ECHOES, overhead_bytes=WITH_VOICE.overhead_bytes)
-    made = of.call(config, Line())
-    twice = 0.008 * sum(2 * WITH_VOICE.weigh(len(packet)) for packet in made.packets) / of.seconds
-    return {**_in_voice(of, config, of.voice_kbps(12, 40)), "motion_kbps_twice": round(twice, 2)}
+    found = _in_voice(of, settings(**RIDING), of.voice_kbps(12, 40))
+    return {**found, "motion_kbps_twice": round(2 * found["motion_kbps"], 2)}
 
 
 def _thrifty(of: Measurement) -> dict[str, float]:
     """Send rarer packets, and fewer bits of voice."""
-    config = settings(
-        packet_ticks=3, echoes=RIDING_ECHOES, overhead_bytes=WITH_VOICE.overhead_bytes, target_bps=4000
-    )
+    config = settings(**{**RIDING, "packet_ticks": 3, "target_bps": 4000})
     return _in_voice(of, config, of.voice_kbps(8, 120))
 
 

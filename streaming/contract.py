@@ -177,8 +177,8 @@ class Wires:
     motion: Callable[[bytes], None]
     """Sends a packet of motion; never blocks, and may lose it."""
     sound: Callable[[Int16[np.ndarray, "samples"], int, float], None]
-    """Sends whole pieces of 20 ms at `engine.packets.MEDIA_RATE_HZ`, of the first sample's time, in so many
-    seconds."""
+    """Sends whole pieces of 20 ms at `engine.packets.MEDIA_RATE_HZ`: takes the first sample's time, and how
+    many seconds the sound waits before it leaves."""
 
 
 @runtime_checkable

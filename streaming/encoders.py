@@ -34,6 +34,8 @@ from streaming.config import VideoBitrate
 _FRAME_TIME_BASE: Final = Fraction(1, FPS)
 _KEY_FRAME_GAP: Final = 3000
 """Key frames come when a receiver asks; two minutes is only the longest gap without one."""
+PIECE_MS: Final = 20
+"""Sound comes in pieces of this length."""
 
 
 def _vp8_options(bps: int) -> dict[str, str]:
@@ -62,10 +64,6 @@ def _h264_options(bps: int) -> dict[str, str]:
         "maxrate": str(bps),
         "bufsize": str(bps // 2),
     }
-
-
-PIECE_MS: Final = 20
-"""Sound comes in pieces of this length."""
 
 
 class PictureEncoder(Encoder):
@@ -155,8 +153,8 @@ class VoiceEncoder(Encoder):
         codec.format = "s16"  # type: ignore[assignment]
         codec.layout = "mono"  # type: ignore[assignment]
         codec.sample_rate = MEDIA_RATE_HZ
-        codec.options = {"application": "voip", "fec": "1", "packet_loss": "5"}
-        codec.options |= {"frame_duration": str(packet_ms)}
+        options = {"application": "voip", "fec": "1", "packet_loss": "5"}
+        codec.options = {**options, "frame_duration": str(packet_ms)}
         self._codec = codec
         self._pieces = packet_ms // PIECE_MS
         self._gathered: list[AudioFrame] = []

@@ -156,9 +156,9 @@ class RoomEnd:
         self._motion.attach(self._pc.createDataChannel(LABEL, ordered=False, maxRetransmits=0))
         await gather(self._pc, relay_only=False)
         sdp = await describe(self._pc, answers=False)
+        offer = {"sdp": sdp, "voice_carries_motion": True, **body}
         try:
-            body |= {"sdp": sdp, "voice_carries_motion": True}
-            answer = await self._http.post("/api/offer", json=body)
+            answer = await self._http.post("/api/offer", json=offer)
         except httpx.HTTPError as error:
             raise CallRefusedError(f"the room does not answer: {error}") from error
         if answer.status_code != 201:
