@@ -1,12 +1,17 @@
 """Every figure on signals whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from models.motion.frame import EXPRESSIONS, MOTION_SIZE
 from models.motion.stage import Phone
 from training.evaluation.agreement import LAGS, correlation, head_error_deg, lip_error_mm, shared_lag
+from training.evaluation.body_face import curves_of_motion
 from training.evaluation.closures import ClosureCount, count_closures, runs_of
+from training.evaluation.figures import agreement, habits
 from training.evaluation.liveliness import find_blinks, head_bands, jerk, spread
 from training.evaluation.samples import best_of, pairwise_angle_deg, pairwise_distance
 
@@ -139,6 +144,19 @@ def test_samples_apart():
     assert pairwise_distance([zero, one, one]) == pytest.approx(4 / 3)
     assert np.isnan(pairwise_distance([zero]))
     assert pairwise_angle_deg([turned(np.zeros(5)), turned(np.full(5, 8.0))]) == pytest.approx(8.0, abs=0.01)
+
+
+def test_a_face_that_is_lost_for_a_while_is_measured_where_it_was_seen():
+    random = np.random.default_rng(0)
+    motion = np.zeros((50, MOTION_SIZE), np.float32)
+    motion[:, : len(EXPRESSIONS)] = random.uniform(0, 0.3, (50, len(EXPRESSIONS)))
+    whole = curves_of_motion(motion)
+    lost = replace(whole, head=whole.head.copy(), expression=whole.expression.copy())
+    lost.head[10:20], lost.expression[10:20] = np.nan, np.nan
+    seen = habits([lost])
+    assert np.isfinite([seen["blinks_per_minute"], seen["head_pitch_std_deg"], seen["expression_std"]]).all()
+    assert habits([whole, lost])["head_apd_deg"] == pytest.approx(0.0, abs=1e-3)
+    assert np.isfinite(agreement(lost, [whole])["head_error_deg_best_of_1"])
 
 
 def test_best_of_is_the_mean_of_all_choices():

@@ -20,10 +20,20 @@ def pairwise_distance(samples: Sequence[Float[np.ndarray, "frames channels"]]) -
 
 
 def pairwise_angle_deg(samples: Sequence[Float[np.ndarray, "frames 3 3"]]) -> float:
-    """Return the mean angle between two samples' heads in one frame, in degrees; NaN for a single sample."""
-    turns = [Rotation.from_matrix(sample) for sample in samples]
-    apart = [float(np.degrees((a.inv() * b).magnitude()).mean()) for a, b in combinations(turns, 2)]
+    """Return the mean angle between two samples' heads in one frame, in degrees; NaN for a single sample.
+
+    Frames in which either head is not known, NaN, are left out.
+    """
+    apart = [_apart_deg(a, b) for a, b in combinations(samples, 2)]
     return float(np.mean(apart)) if apart else float("nan")
+
+
+def _apart_deg(a: Float[np.ndarray, "frames 3 3"], b: Float[np.ndarray, "frames 3 3"]) -> float:
+    known = np.isfinite(a).all((1, 2)) & np.isfinite(b).all((1, 2))
+    if not known.any():
+        return float("nan")
+    turn = Rotation.from_matrix(a[known]).inv() * Rotation.from_matrix(b[known])
+    return float(np.degrees(turn.magnitude()).mean())
 
 
 def best_of(errors: Sequence[float], number: int) -> float:
