@@ -14,6 +14,7 @@ from models.video.network import Given, PictureNet, earlier, prior  # noqa: E402
 from models.video.shape import PictureShape  # noqa: E402
 from models.video.weights import PictureWeights, time_turns  # noqa: E402
 from models.warp import WarpPicture  # noqa: E402
+from training.pictures import data  # noqa: E402
 from training.pictures.checkpoint import load_net, save_net  # noqa: E402
 from training.pictures.clip import FRAMES, PictureClip, make_clip  # noqa: E402
 from training.pictures.config import NoiseConfig, PictureTraining, load_training  # noqa: E402
@@ -110,6 +111,15 @@ def test_a_part_shows_one_place_of_everything(clip, tmp_path):
     assert (part.target == clip.target[1:2, 64:192, 32:160]).all()
     assert (part.reference[0] == clip.reference[64:192, 32:160]).all()
     assert (part.controls[0, -1] == clip.visible[1, 16:48, 8:40]).all()
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(1.0, 40, 40), (0.0, 2, 25)])
+def test_single_pictures_may_all_be_photographs(clip, tmp_path, monkeypatch, share, least, most):
+    monkeypatch.setattr(data, "vary", lambda part, *_: part)
+    clip.save(tmp_path / "0.safetensors")
+    drawn = Clips(tmp_path, 0).draw(40, SIDE, moving=False, photographs=share).target
+    photo = data.as_planes(clip.target[:1])
+    assert least <= int((drawn == photo).all(dim=(1, 2, 3)).sum()) <= most
 
 
 def test_mirrors_swap_the_eyes(clip, tmp_path):
@@ -258,8 +268,9 @@ def test_a_wrong_setting_is_named(tmp_path):
         load_training(path)
 
 
-@pytest.mark.parametrize("name", ["tiny", "embedded"])
+@pytest.mark.parametrize("name", ["tiny", "embedded", "grown", "photographs", "photographs-finish"])
 def test_presets_are_valid(name):
     run = load_training(CONFIGS / f"{name}.yaml")
     assert isinstance(run, PictureTraining)
-    assert [stage.stage for stage in run.stages] == ["image", "finish", "temporal"]
+    stages = [stage.stage for stage in run.stages]
+    assert stages == [stage for stage in ("image", "finish", "temporal") if stage in stages]

@@ -77,10 +77,12 @@ class Clips:
         if not self._paths:
             raise ValueError(f"{self._folder} holds no clips; make them with `visavis train pictures`")
 
-    def draw(self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25) -> Batch:
+    def draw(
+        self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.6
+    ) -> Batch:
         """Return a batch of so many frames: single ones, or clips when it is `moving`."""
         clip = FRAMES if moving else 1
-        parts = [self._part(crop_px, moving, blurred) for _ in range(frames // clip)]
+        parts = [self._part(crop_px, moving, blurred, photographs) for _ in range(frames // clip)]
         return batch_of(parts, clip)
 
     def whole(self, count: int) -> Batch:
@@ -89,10 +91,10 @@ class Clips:
         parts = [cut(path, np.s_[:1], (0, 0), SIDE) for path in self._paths[::step][:count]]
         return batch_of(parts, 1)
 
-    def _part(self, crop_px: int, moving: bool, blurred: float) -> Part:
+    def _part(self, crop_px: int, moving: bool, blurred: float, photographs: float) -> Part:
         rng = self._rng
         path = self._paths[rng.integers(len(self._paths))]
-        first = 0 if rng.random() < 0.6 else int(rng.integers(FRAMES))
+        first = 0 if rng.random() < photographs else int(rng.integers(FRAMES))
         part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
         if moving and rng.random() < 0.5:
             part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))

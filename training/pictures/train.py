@@ -109,7 +109,11 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
         batch = self._clips.draw(
-            stage.batch, stage.crop_px, moving=stage.stage == "temporal", blurred=stage.blurred
+            stage.batch,
+            stage.crop_px,
+            moving=stage.stage == "temporal",
+            blurred=stage.blurred,
+            photographs=stage.photographs,
         )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
