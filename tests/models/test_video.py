@@ -148,6 +148,7 @@ def test_a_wide_mouth_is_left_to_the_warp():
     semantic[40:50, 24:40] = Region.MOUTH + 1
     shut, half, wide = (trust(semantic, opening, 128) for opening in (0.1, 0.3, 0.6))
     assert shut[90, 64] == pytest.approx(REACH, abs=0.01)
+    assert ((shut >= 1) & (shut <= REACH + 1e-6)).all()
     assert wide[90, 64] < 0.1 < half[90, 64] < 0.9
     assert all(share[20, 64] == 1 for share in (shut, half, wide)), "skin is not the mouth"
 

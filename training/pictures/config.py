@@ -75,7 +75,7 @@ class StageConfig(Strict):
     """Side of the part of the window that is trained on, a multiple of 16."""
     blurred: Fraction = 0.25
     """Share of samples made as coarse as a bad camera's."""
-    photographs: Fraction = 0.6
+    photographs: Fraction = 0.7
     """Share of single pictures whose truth is a photograph; that of others is the photograph's own warp."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
     noise: NoiseConfig = NoiseConfig()

@@ -78,7 +78,7 @@ class Clips:
             raise ValueError(f"{self._folder} holds no clips; make them with `visavis train pictures`")
 
     def draw(
-        self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.6
+        self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.7
     ) -> Batch:
         """Return a batch of so many frames: single ones, or clips when it is `moving`."""
         clip = FRAMES if moving else 1
@@ -94,7 +94,7 @@ class Clips:
     def _part(self, crop_px: int, moving: bool, blurred: float, photographs: float) -> Part:
         rng = self._rng
         path = self._paths[rng.integers(len(self._paths))]
-        first = 0 if rng.random() < photographs else int(rng.integers(FRAMES))
+        first = 0 if rng.random() < photographs else int(rng.integers(1, FRAMES))
         part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
         if moving and rng.random() < 0.5:
             part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))
