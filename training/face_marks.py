@@ -2,7 +2,8 @@
 
 Renders random bodies, lets the landmarker look at them, and notes which triangle lies under each landmark.
 What the renders get wrong (a painted eye is no eye) is then taken out on photographs: fit them all, and move
-each landmark by its median error, five times over. Portraits 0 to 379 train, the rest report.
+each landmark by its median error, five times over; those of the lips stay on the lips' edges
+(`training.lip_marks`). Portraits 0 to 379 train, the rest report.
 """
 
 import argparse
@@ -24,9 +25,10 @@ from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.portrait.face import LANDMARKS, Face
 from models.portrait.fit import start_fit
 from models.portrait.landmarks import FaceFinder
-from models.portrait.marks import ASSET, PHENOTYPES, shape_spread
+from models.portrait.marks import ASSET, PHENOTYPES, fit_priors
 from models.portrait.photo import SIZE, open_photo
-from models.portrait.solve import FaceFit, MarkModel, Priors, fit_face
+from models.portrait.solve import FaceFit, MarkModel, fit_face
+from training.lip_marks import tie_lips
 
 RENDERS: Final = 40
 TRAIN: Final = 380
@@ -163,7 +165,7 @@ def _place_iris(body: BodyModel, marks: MarkModel, first: int, side: str, region
 
 
 def _fit_all(marks: MarkModel, faces: list[Face]) -> list[FaceFit]:
-    priors = Priors(shape_spread(len(marks.shape)))
+    priors = fit_priors(len(marks.shape))
     return [
         fit_face(
             marks, face.points[:, :2].astype(np.float64), start_fit(marks, face), priors,
@@ -198,13 +200,12 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     body = BodyModel.load()
-    marks = _mark_model(body, _look_at_renders(body, options.seed))
+    marks = tie_lips(body, _mark_model(body, _look_at_renders(body, options.seed)))
     faces = _faces(options.portraits)
     train, held_out = faces[:TRAIN:3], faces[TRAIN:]
     for _ in track(range(ROUNDS), description="Refining"):
-        marks = MarkModel(
-            marks.mean + _median_error(marks, train, _fit_all(marks, train)), marks.shape, marks.expression
-        )
+        moved = marks.mean + _median_error(marks, train, _fit_all(marks, train))
+        marks = tie_lips(body, MarkModel(moved, marks.shape, marks.expression))
     errors = 100 * np.array([fit.error for fit in _fit_all(marks, held_out)])
     save_file(
         {

@@ -29,6 +29,8 @@ SHADOW_TINT: Final = np.array([0.86, 1.0, 1.08], np.float32)
 """How much of each colour the shadow takes: light that comes through flesh is red."""
 LIP_SHADOW: Final = 0.018
 """How far the lips' shadow reaches into the mouth, over the face's height."""
+RECESS_M: Final = 0.006
+"""The mouth's lining counts as so much deeper: puckered lips push it through the chin."""
 TURNED_AWAY: Final = -0.3
 """Skin that looks further away than this in the photo never comes to the front."""
 INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
@@ -68,6 +70,8 @@ class FaceLayer:
     """Where each point lies in the photo."""
     attributes: Float32[np.ndarray, "points 3"]
     """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Mouth and teeth: see `_mouth`."""
+    recess_m: Float32[np.ndarray, "used"]
+    """How much deeper a vertex counts than it lies."""
     teeth: Teeth
     inside: Float32[np.ndarray, "side side 4"]
     """The photo, with how far it shows the inside of the mouth as fourth channel."""
@@ -103,7 +107,8 @@ class FaceLayer:
             kinds[body.regions[keep] == region] = kind
         attributes = np.zeros((len(used) + len(teeth.rest), 3), np.float32)
         attributes[: len(used), 0] = share[used]
-        _mark_insides(reference, number, attributes)
+        recess_m = np.zeros(len(used), np.float32)
+        _mark_insides(reference, number, attributes, recess_m)
         attributes[len(used) :, :2] = teeth.arc_mm
         layer = cls(
             used.astype(np.int32),
@@ -111,6 +116,7 @@ class FaceLayer:
             np.concatenate([kinds, np.full(len(teeth.triangles), TEETH, np.uint8)]),
             np.zeros((len(attributes), 2), np.float32),
             attributes,
+            recess_m,
             teeth,
             np.zeros((reference.avatar.side, reference.avatar.side, 4), np.float32),
             np.stack([Eye.build(reference, r).texture for r in (Region.EYE_RIGHT, Region.EYE_LEFT)]),
@@ -148,7 +154,7 @@ class FaceLayer:
         placed, far = reference.project(teeth)
         return (
             np.concatenate([posed.points[self.vertices], placed]),
-            np.concatenate([posed.depth[self.vertices], far]),
+            np.concatenate([posed.depth[self.vertices] + self.recess_m, far]),
         )
 
     def draw(
@@ -164,15 +170,15 @@ class FaceLayer:
         source = np.zeros((height, width, 2), np.float32)
         skin = np.zeros((height, width), np.float32)
         paint = np.zeros((height, width, 3), np.float32)
-        painted, mouth = np.zeros((2, height, width), np.float32)
+        painted, mouth, sharp = np.zeros((3, height, width), np.float32)
         _shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
-            self.attributes, self.inside, self.eyes, self.enamel, source, skin, paint, painted, mouth,
+            self.attributes, self.inside, self.eyes, self.enamel, source, skin, paint, painted, mouth, sharp,
         )  # fmt: skip
         self._shadow(paint, mouth)
-        soft = cv2.GaussianBlur(painted, (5, 5), 0.8)
-        paint = cv2.GaussianBlur(paint, (5, 5), 0.8)
-        return FacePixels(int(low[0]), int(low[1]), source, skin, paint, soft)
+        soft, smooth = (cv2.GaussianBlur(layer, (5, 5), 0.8) for layer in (painted, paint))
+        _keep_sharp(smooth, paint, soft, sharp)
+        return FacePixels(int(low[0]), int(low[1]), source, skin, smooth, soft)
 
     def _shadow(
         self, paint: Float32[np.ndarray, "height width 3"], mouth: Float32[np.ndarray, "height width"]
@@ -202,7 +208,10 @@ def _inside_oval(reference: Reference) -> Float32[np.ndarray, "vertices"]:
 
 
 def _mark_insides(
-    reference: Reference, number: Int32[np.ndarray, "vertices"], attributes: Float32[np.ndarray, "points 3"]
+    reference: Reference,
+    number: Int32[np.ndarray, "vertices"],
+    attributes: Float32[np.ndarray, "points 3"],
+    recess_m: Float32[np.ndarray, "used"],
 ) -> None:
     """Write the eyes' angles and the mouth's depth behind the lips."""
     body = reference.body
@@ -215,12 +224,13 @@ def _mark_insides(
         skin = np.unique(body.triangles[body.regions == Region.HEAD])
         own = ~np.isin(lining, skin)
         attributes[number[lining[own]], 2] = np.clip((z.max() - z[own]) / 0.04, 0, 1)
+        recess_m[number[lining[own]]] = RECESS_M
 
 
 @njit(cache=True, nogil=True)
 def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
     triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, enamel,  # noqa: ANN001
-    source, skin, paint, painted, mouth,  # noqa: ANN001
+    source, skin, paint, painted, mouth, sharp,  # noqa: ANN001
 ):  # fmt: skip
     height, width = triangle.shape
     texels = eyes.shape[1]
@@ -244,6 +254,7 @@ def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 continue
             painted[y, x] = 1.0
             if kind in (EYE_RIGHT, EYE_LEFT):
+                sharp[y, x] = 1.0
                 u = (a0 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 _sample(eyes[kind - 1], u, v, paint[y, x])
@@ -252,7 +263,8 @@ def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
                 mouth[y, x] = 1.0
             if kind in (CAVITY, TONGUE):
                 continue
-            _sample(inside, sx - 0.5, sy - 0.5, photo_here)
+            _sample_cubic(inside, sx - 0.5, sy - 0.5, photo_here)
+            sharp[y, x] = max(sharp[y, x], photo_here[3])
             for c in range(3):
                 paint[y, x, c] += photo_here[3] * (photo_here[c] - paint[y, x, c])
 
@@ -267,6 +279,42 @@ def _sample(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001
         top = texture[y, x, c] * (1 - fx) + texture[y, x + 1, c] * fx
         low = texture[y + 1, x, c] * (1 - fx) + texture[y + 1, x + 1, c] * fx
         out[c] = top * (1 - fy) + low * fy
+
+
+@njit(cache=True, nogil=True)
+def _sample_cubic(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Interpolate by Catmull and Rom's cubic, which keeps what a bilinear mean blurs."""
+    last = texture.shape[0] - 3
+    u, v = min(max(u, 1.0), last + 1.0), min(max(v, 1.0), last + 1.0)
+    x, y = min(int(u), last), min(int(v), last)
+    out[:] = 0
+    for row in range(4):
+        across = _cubic(v - (y + row - 1))
+        for column in range(4):
+            weight = across * _cubic(u - (x + column - 1))
+            for c in range(texture.shape[2]):
+                out[c] += weight * texture[y + row - 1, x + column - 1, c]
+    for c in range(texture.shape[2]):
+        out[c] = min(max(out[c], 0.0), 255.0)
+    out[3] = min(out[3], 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _cubic(distance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    d = abs(distance)
+    if d < 1:
+        return (1.5 * d - 2.5) * d * d + 1
+    return ((-0.5 * d + 2.5) * d - 4) * d + 2 if d < 2 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _keep_sharp(smooth, paint, soft, sharp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Soften edges alone: what the photo shows of eyes and teeth keeps its own pixels."""
+    for y in range(smooth.shape[0]):
+        for x in range(smooth.shape[1]):
+            if sharp[y, x] > 0:
+                for c in range(3):
+                    smooth[y, x, c] += sharp[y, x] * (soft[y, x] * paint[y, x, c] - smooth[y, x, c])
 
 
 @njit(cache=True, nogil=True)

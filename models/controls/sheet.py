@@ -32,6 +32,8 @@ LEADERS: Final = 40
 """Nails that one free node listens to; those left out carry less than a few percent."""
 NEAR_M, FAR_M = 0.05, 100.0
 """Depth of what is nearest, and of the nodes that stay."""
+STEP_M: Final = 0.012
+"""Where the depth rises by more, a surface ends in front of another, as the chin before the neck."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 
@@ -62,12 +64,13 @@ class Sheet:
         nodes = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2).astype(np.float32)
         inside = ((nodes >= 0) & (nodes < side)).all(1)
         pixel = np.clip(nodes.astype(int), 0, side - 1)
-        triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
         firm = np.isin(reference.body.regions, NAILED) & (reference.facing > LEAST_FACING)
+        pixel[inside] = _in_front(reference, firm, pixel[inside])
+        triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
         on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
         at = pixel[nailed]
-        near = _near_person(reference, pixel)[free]
+        near = _near_person(reference, np.clip(nodes.astype(int), 0, side - 1))[free]
         leaders, follow = _follow(len(line), on_body, near)
         return cls(
             nodes, _quads(len(line)), nailed, reference.body.triangles[triangle[nailed]],
@@ -112,6 +115,30 @@ class Sheet:
             rows, columns = np.nonzero(bare)
             source[rows, columns] = (np.stack([columns, rows], 1).astype(np.float32) + 0.5) / scale
         return source
+
+
+def _in_front(
+    reference: Reference, firm: Bool[np.ndarray, "triangles"], pixel: Int64[np.ndarray, "nodes 2"]
+) -> Int64[np.ndarray, "nodes 2"]:
+    """Return the pixel that each node hangs on: its own, or one at the edge of what ends just in front of it.
+
+    An edge runs between nodes. Were those beyond it nailed to what lies behind, it would be drawn out to them,
+    and a closing jaw would leave teeth like a saw's below the chin.
+    """
+    side = reference.avatar.side
+    triangle = reference.fragments.triangle
+    depth = interpolate(reference.fragments, reference.body.triangles, reference.depth[:, None])[..., 0]
+    nearest = np.where((triangle >= 0) & firm[triangle], depth, np.inf)
+    own = depth[pixel[:, 1], pixel[:, 0]] - STEP_M
+    chosen, open_ = pixel.copy(), np.isfinite(own)
+    reach = np.arange(-SPACING_PX, SPACING_PX + 1)
+    ways = np.stack(np.meshgrid(reach, reach), -1).reshape(-1, 2)
+    for way in ways[np.argsort((ways**2).sum(1), kind="stable")]:
+        there = np.clip(pixel + way, 0, side - 1)
+        found = open_ & (nearest[there[:, 1], there[:, 0]] < own)
+        chosen[found] = there[found]
+        open_ &= ~found
+    return chosen
 
 
 def _near_person(reference: Reference, pixel: Int64[np.ndarray, "nodes 2"]) -> Bool[np.ndarray, "nodes"]:

@@ -18,9 +18,9 @@ HALF_WIDTH_M: Final = 0.0265
 """Half the arch's width at the back, for a mouth of `MOUTH_M`."""
 ARCH_DEPTH_M: Final = 0.030
 MOUTH_M: Final = 0.050
-UPPER_BACK_M, LOWER_BACK_M = 0.0055, 0.0075
+UPPER_BACK_M, LOWER_BACK_M = 0.0040, 0.0060
 """How far the front teeth lie behind the lips' inner edge."""
-UPPER_EDGE_M, LOWER_EDGE_M = 0.0022, 0.0032
+UPPER_EDGE_M, LOWER_EDGE_M = 0.0022, 0.0014
 """How far the edges reach below the line where the lips meet: the lower teeth hide behind the upper."""
 HEIGHT_M: Final = 0.0125
 """Crown and a little gum."""

@@ -12,9 +12,9 @@ from models.body.body import Identity, shared_body
 from models.body.rig import RIG, RIG_INDEX
 from models.portrait.errors import PoorFitError
 from models.portrait.face import CHIN, FOREHEAD, Face
-from models.portrait.marks import shape_spread, shared_marks
+from models.portrait.marks import fit_priors, shared_marks
 from models.portrait.pose import Keypoints
-from models.portrait.solve import FaceFit, MarkModel, Priors, fit_face
+from models.portrait.solve import FaceFit, MarkModel, fit_face
 
 START_FOCAL: Final = 2.2
 """First guess of the focal length over the picture's side: a portrait lens, 36 degrees diagonally."""
@@ -72,7 +72,7 @@ def fit_portrait(face: Face, keypoints: Keypoints, side_px: int) -> BodyFit:
         marks,
         face.points[:, :2].astype(np.float64),
         start_fit(marks, face, side_px),
-        Priors(shape_spread(body.components)),
+        fit_priors(body.components),
         centre=side_px / 2,
         height_px=face.height_px,
     )

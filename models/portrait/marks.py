@@ -8,11 +8,15 @@ import numpy as np
 from jaxtyping import Float64
 from safetensors.numpy import load_file
 
-from models.portrait.solve import MarkModel
+from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS
+from models.portrait.solve import MarkModel, Priors
 
 ASSET: Final = Path(__file__).with_name("face_marks.safetensors")
 PHENOTYPES: Final = 24
 """The first shape coefficients: age, sex, weight and so on; the rest are local changes of the face."""
+
+JAW_SPREAD: Final = 0.07
+"""Standard deviation of the jaw's weights around what the tracker saw."""
 
 
 @lru_cache(maxsize=1)
@@ -20,6 +24,13 @@ def shared_marks() -> MarkModel:
     """Return the shipped landmark model, read once."""
     arrays = {name: array.astype(np.float64) for name, array in load_file(ASSET).items()}
     return MarkModel(arrays["mean"], arrays["shape"], arrays["expression"])
+
+
+def fit_priors(components: int) -> Priors:
+    """Return what is expected of a face: the tracker is a good judge of jaws, and lips may part without them."""
+    expression = np.full(len(EXPRESSIONS), 0.25)
+    expression[[index for name, index in EXPRESSION_INDEX.items() if name.startswith("jaw")]] = JAW_SPREAD
+    return Priors(shape_spread(components), expression)
 
 
 def shape_spread(components: int) -> Float64[np.ndarray, "components"]:

@@ -6,10 +6,10 @@ from models.portrait.errors import NoFaceError, TurnedAwayError
 from models.portrait.face import Face
 from models.portrait.fit import fit_portrait, start_fit
 from models.portrait.landmarks import FaceFinder, the_one_face
-from models.portrait.marks import shape_spread, shared_marks
+from models.portrait.marks import fit_priors, shared_marks
 from models.portrait.photo import open_photo
 from models.portrait.pose import find_keypoints
-from models.portrait.solve import FaceFit, Priors, fit_face
+from models.portrait.solve import FaceFit, fit_face
 
 
 def invented_face(seed):
@@ -34,7 +34,7 @@ def test_a_known_person_is_found_again():
             np.eye(3, dtype=np.float32),
         )
         fit = fit_face(
-            marks, points, start_fit(marks, face), Priors(shape_spread(len(marks.shape))),
+            marks, points, start_fit(marks, face), fit_priors(len(marks.shape)),
             centre=256, height_px=height,
         )  # fmt: skip
         assert fit.error < 0.003

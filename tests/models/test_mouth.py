@@ -1,0 +1,116 @@
+"""Lips, teeth and chin of the warp, where a little off looks very wrong."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from models.body.body import shared_body
+from models.body.rig import Region
+from models.controls.face import CAVITY, SKIN, TEETH, TONGUE
+from models.controls.raster import CpuRasterizer
+from models.controls.reference import open_reference
+from models.portrait.marks import shared_marks
+from models.warp import WarpPicture
+from tests.models.poses import pose
+from training.lip_marks import LOWER, UPPER
+
+INNER = (78, *UPPER[-1], 308, *reversed(LOWER[-1]))
+
+
+@pytest.fixture(scope="module")
+def warp(avatar):
+    return WarpPicture(avatar)
+
+
+def outlined(avatar):
+    """Fill the polygon of the inner lips' landmarks."""
+    inside = np.zeros((avatar.side, avatar.side), np.uint8)
+    cv2.fillPoly(inside, [np.round(avatar.marks[list(INNER)]).astype(np.int32)], 1)
+    return inside > 0
+
+
+def test_lips_that_touch_have_landmarks_that_touch():
+    marks = shared_marks().mean
+    for upper, lower in zip(UPPER[-1], LOWER[-1], strict=True):
+        assert abs(marks[upper, 1] - marks[lower, 1]) < 0.0015, (upper, lower)
+
+
+def test_a_jaw_that_drops_takes_every_landmark_of_the_lower_lip_along():
+    marks = shared_marks()
+    weights = np.zeros(52)
+    weights[pose(jawOpen=1.0).expression > 0] = 1.0
+    moved = marks.rest(np.zeros(len(marks.shape)), weights) - marks.mean
+    assert (moved[list(LOWER[-1]), 1] < -0.004).all()
+    assert np.abs(moved[list(UPPER[-1]), 1]).max() < 0.25 * np.abs(moved[14, 1])
+
+
+def test_the_photo_s_mouth_opens_where_the_photo_s_lips_end(avatar):
+    """Half of the teeth of a smile would otherwise count as lip, and hang on it."""
+    reference = open_reference(avatar)
+    triangle = reference.fragments.triangle
+    regions = shared_body().regions[triangle]
+    opening = (triangle >= 0) & np.isin(regions, (Region.MOUTH, Region.TONGUE))
+    wanted = outlined(avatar)
+    assert (opening & wanted).sum() / (opening | wanted).sum() > 0.75
+
+
+def test_the_mouth_s_lining_stays_behind_the_skin(avatar, warp):
+    """Puckered lips push it through the chin of some."""
+    reference = warp.reference
+    face = warp._face
+    for motion in (
+        pose(jawOpen=0.3, mouthPucker=0.4, mouthFunnel=0.3),
+        pose(mouthFunnel=0.8),
+        pose(mouthPucker=1.0),
+        pose(jawOpen=0.5, mouthFunnel=0.6),
+    ):
+        points, depth = face.place(reference, reference.pose(motion))
+        fragments = CpuRasterizer().rasterize(points, depth, face.triangles, avatar.side, avatar.side)
+        kinds = np.where(fragments.triangle >= 0, face.kinds[fragments.triangle], SKIN)
+        inside = np.isin(kinds, (CAVITY, TONGUE, TEETH)).astype(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(inside)
+        assert count <= 2 or np.sort(stats[1:, cv2.CC_STAT_AREA])[-2] <= 3
+
+
+def test_what_lies_just_below_the_chin_moves_with_it(avatar, warp):
+    """An edge between nodes of the sheet would become a saw's teeth."""
+    reference = warp.reference
+    still, dropped = (reference.pose(pose(jawOpen=weight)) for weight in (0.0, 0.3))
+    sheet = warp._sheet
+    chin = avatar.marks[152]
+    moved = []
+    for posed in (still, dropped):
+        nails = np.zeros((len(sheet.nodes), 2), np.float32)
+        way = (posed.points - reference.points)[sheet.corners]
+        nails[sheet.nailed] = (sheet.weights[..., None] * way).sum(1)
+        moved.append(nails)
+    fall = (moved[1] - moved[0])[:, 1]
+    offset = sheet.nodes - chin
+    below = (np.abs(offset[:, 0]) < 12) & (offset[:, 1] > 0) & (offset[:, 1] < 7)
+    above = (np.abs(offset[:, 0]) < 12) & (offset[:, 1] < 0) & (offset[:, 1] > -9)
+    assert below.any()
+    assert above.any()
+    assert fall[below].min() > 0.6 * fall[above].mean() > 1
+
+
+def test_a_photo_that_moves_by_half_a_pixel_stays_sharp(avatar, warp):
+    def detail(picture):
+        grey = cv2.cvtColor(picture[150:420, 120:400], cv2.COLOR_RGB2GRAY).astype(np.float32)
+        return float(cv2.Laplacian(grey, cv2.CV_32F).std())
+
+    reference = warp.reference
+    posed = reference.pose(pose())
+    side = avatar.side
+    source = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).astype(np.float32) + 0.5
+    bare = replace(
+        warp._face.draw(*warp._face.place(reference, posed), side),
+        skin=np.zeros((1, 1), np.float32), painted=np.zeros((1, 1), np.float32),
+        source=np.zeros((1, 1, 2), np.float32), paint=np.zeros((1, 1, 3), np.float32),
+    )  # fmt: skip
+    unmoved, _ = warp._compose(source.copy(), bare)
+    moved, _ = warp._compose(source + 0.5, bare)
+    inside = avatar.mask == 255
+    np.testing.assert_array_equal(unmoved[inside], avatar.reference[inside])
+    assert detail(moved) > 0.8 * detail(unmoved)
