@@ -23,8 +23,8 @@ from models.picture import Picture, Tier
 COARSER: Final = 4
 """The sheet's map is drawn at this part of the resolution: two samples to each of its quads."""
 FINER: Final = 3
-"""The photo is kept so many times as fine. Between its own pixels a bilinear mean takes the sharpness of every
-frame; between these it takes little and costs the same. Odd, so that a photo that does not move stays itself."""
+"""The photo is kept so many times as fine. Between its own pixels a bilinear mean takes the sharpness of
+every frame; between these it takes little. Odd, so that a photo that does not move stays itself."""
 
 
 @dataclass(frozen=True, slots=True)

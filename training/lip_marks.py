@@ -1,8 +1,8 @@
 """Tie the landmarks of the lips to the lips' own edges.
 
 A landmarker looks at renders of a shut mouth and cannot tell which lip an inner landmark lies on; and moving
-landmarks by their median error on photographs, most of which smile, moves the lips' edge up onto the lip. Then
-half of the teeth in a photo count as lip. So the inner ring is laid where the body's opening begins.
+landmarks by their median error on photographs, most of which smile, moves the lips' edge up onto the lip.
+Then half of the teeth in a photo count as lip. So the inner ring is laid where the body's opening begins.
 """
 
 from typing import Final
@@ -56,7 +56,7 @@ def tie_lips(body: BodyModel, marks: MarkModel) -> MarkModel:
             row = rows[0] - 1 if upper else rows[-1] + 1
             _lift(body, tied, inner, int(triangle[row, column]), barycentric[row, column])
             for number, mark in enumerate(between, start=1):
-                _between(tied, mark, outer, inner, number / len(between + [inner]))
+                _between(tied, mark, outer, inner, number / (len(between) + 1))
     return tied
 
 

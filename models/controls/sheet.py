@@ -122,8 +122,8 @@ def _in_front(
 ) -> Int64[np.ndarray, "nodes 2"]:
     """Return the pixel that each node hangs on: its own, or one at the edge of what ends just in front of it.
 
-    An edge runs between nodes. Were those beyond it nailed to what lies behind, it would be drawn out to them,
-    and a closing jaw would leave teeth like a saw's below the chin.
+    An edge runs between nodes. Were those beyond it nailed to what lies behind, it would be drawn out to
+    them, and a closing jaw would leave teeth like a saw's below the chin.
     """
     side = reference.avatar.side
     triangle = reference.fragments.triangle

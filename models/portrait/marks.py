@@ -27,7 +27,7 @@ def shared_marks() -> MarkModel:
 
 
 def fit_priors(components: int) -> Priors:
-    """Return what is expected of a face: the tracker is a good judge of jaws, and lips may part without them."""
+    """Return what is expected of a face: trackers are good judges of jaws, and lips may part without them."""
     expression = np.full(len(EXPRESSIONS), 0.25)
     expression[[index for name, index in EXPRESSION_INDEX.items() if name.startswith("jaw")]] = JAW_SPREAD
     return Priors(shape_spread(components), expression)
