@@ -19,6 +19,7 @@ from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
+from models.motion.frame import EXPRESSION_INDEX
 from models.kernels import gather
 
 SPACING_PX: Final = 8
@@ -33,7 +34,9 @@ LEADERS: Final = 40
 NEAR_M, FAR_M = 0.05, 100.0
 """Depth of what is nearest, and of the nodes that stay."""
 STEP_M: Final = 0.012
-"""Where the depth rises by more, a surface ends in front of another, as the chin before the neck."""
+"""Where the depth rises by more, the chin ends and the neck behind it begins."""
+DROPS: Final = 0.5
+"""The chin is what drops at least this much of the most that an opening jaw takes along."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 
@@ -65,7 +68,7 @@ class Sheet:
         inside = ((nodes >= 0) & (nodes < side)).all(1)
         pixel = np.clip(nodes.astype(int), 0, side - 1)
         firm = np.isin(reference.body.regions, NAILED) & (reference.facing > LEAST_FACING)
-        pixel[inside] = _in_front(reference, firm, pixel[inside])
+        pixel[inside] = _at_the_chin(reference, firm & _chin(reference), pixel[inside])
         triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
         on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
@@ -117,27 +120,36 @@ class Sheet:
         return source
 
 
-def _in_front(
-    reference: Reference, firm: Bool[np.ndarray, "triangles"], pixel: Int64[np.ndarray, "nodes 2"]
-) -> Int64[np.ndarray, "nodes 2"]:
-    """Return the pixel that each node hangs on: its own, or one at the edge of what ends just in front of it.
+def _chin(reference: Reference) -> Bool[np.ndarray, "triangles"]:
+    """Return which part of the surface an opening jaw takes along."""
+    body = reference.body
+    drop = np.zeros(len(body.mean), np.float32)
+    drop[body.expression_vertices] = -body.expression[EXPRESSION_INDEX["jawOpen"], :, 1]
+    head = body.regions == Region.HEAD
+    return head & (drop[body.triangles].mean(1) > DROPS * drop[body.triangles[head]].max())
 
-    An edge runs between nodes. Were those beyond it nailed to what lies behind, it would be drawn out to
-    them, and a closing jaw would leave teeth like a saw's below the chin.
+
+def _at_the_chin(
+    reference: Reference, chin: Bool[np.ndarray, "triangles"], pixel: Int64[np.ndarray, "nodes 2"]
+) -> Int64[np.ndarray, "nodes 2"]:
+    """Return the pixel that each node hangs on: its own, or the chin's when it lies just behind its edge.
+
+    That edge runs between nodes. Were those beyond it nailed to the neck, it would be drawn out to them, and a
+    closing jaw would leave teeth like a saw's below the chin.
     """
     side = reference.avatar.side
     triangle = reference.fragments.triangle
     depth = interpolate(reference.fragments, reference.body.triangles, reference.depth[:, None])[..., 0]
-    nearest = np.where((triangle >= 0) & firm[triangle], depth, np.inf)
-    own = depth[pixel[:, 1], pixel[:, 0]] - STEP_M
-    chosen, open_ = pixel.copy(), np.isfinite(own)
+    front = np.where((triangle >= 0) & chin[triangle], depth, np.inf)
+    behind = depth[pixel[:, 1], pixel[:, 0]] - STEP_M
+    chosen, undecided = pixel.copy(), np.isfinite(behind)
     reach = np.arange(-SPACING_PX, SPACING_PX + 1)
     ways = np.stack(np.meshgrid(reach, reach), -1).reshape(-1, 2)
     for way in ways[np.argsort((ways**2).sum(1), kind="stable")]:
         there = np.clip(pixel + way, 0, side - 1)
-        found = open_ & (nearest[there[:, 1], there[:, 0]] < own)
+        found = undecided & (front[there[:, 1], there[:, 0]] < behind)
         chosen[found] = there[found]
-        open_ &= ~found
+        undecided &= ~found
     return chosen
 
 
