@@ -19,8 +19,8 @@ from models.body.rig import Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
-from models.motion.frame import EXPRESSION_INDEX
 from models.kernels import gather
+from models.motion.frame import EXPRESSION_INDEX
 
 SPACING_PX: Final = 8
 MARGIN_NODES: Final = 6
@@ -134,8 +134,8 @@ def _at_the_chin(
 ) -> Int64[np.ndarray, "nodes 2"]:
     """Return the pixel that each node hangs on: its own, or the chin's when it lies just behind its edge.
 
-    That edge runs between nodes. Were those beyond it nailed to the neck, it would be drawn out to them, and a
-    closing jaw would leave teeth like a saw's below the chin.
+    That edge runs between nodes. Were those beyond it nailed to the neck, it would be drawn out to them, and
+    a closing jaw would leave teeth like a saw's below the chin.
     """
     side = reference.avatar.side
     triangle = reference.fragments.triangle

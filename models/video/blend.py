@@ -12,9 +12,6 @@ from models.controls.window import Window
 
 WIDE: Final = (0.2, 0.45)
 """From the first of these weights of the jaw on trust fades, and ends at the second."""
-REACH: Final = 1.2
-"""So much more than was added counts in an open mouth and on the lips around it: there the network is least
-sure, and dares too little."""
 FEATHER: Final = 0.07
 """Width of the window's soft edge, over its side."""
 
@@ -29,7 +26,7 @@ def feather(span: int) -> Float32[np.ndarray, "span"]:
 def trust(
     semantic: UInt8[np.ndarray, "small small"], opening: float, side: int
 ) -> Float32[np.ndarray, "side side"]:
-    """Return how much counts what is added: 1, `REACH` in a mouth, and less and less when it opens wide.
+    """Return how much counts what is added: all of it, and in a mouth less and less when it opens wide.
 
     People who are photographed smile or keep their mouths shut. What is behind wide open jaws the network has
     hardly seen, and its guess is a veil; there the warp's teeth and tongue are better.
@@ -42,7 +39,7 @@ def trust(
     inside = (semantic > Region.MOUTH).astype(np.float32)
     near = cv2.GaussianBlur(cv2.dilate(inside, np.ones((3, 3), np.uint8)), (0, 0), 0.8)
     wide = float(np.clip((opening - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    share = 1 + np.float32(REACH * (1 - wide) - 1) * near
+    share = 1 - np.float32(wide) * near
     return cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)
 
 

@@ -1,8 +1,8 @@
 """From generated motion to `Curves`: through the body model, as a viewer would see it.
 
 The mean body wears the motion. `face_marks` tells where MediaPipe's landmarks lie on it, so aperture and jaw
-are measured as they are on a video. Lips at rest touch, yet their landmarks lie apart on the body (3 % of the
-face's height); that distance is taken off the aperture.
+are measured as they are on a video. Where lips at rest touch, their landmarks may yet lie apart on the body;
+that distance is taken off the aperture.
 """
 
 from functools import lru_cache
