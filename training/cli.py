@@ -206,11 +206,12 @@ def pack_pictures(
     held_out: Annotated[int, typer.Option(help="The last so many photos are never trained on.", min=0)] = 56,
     seed: Annotated[int, typer.Option(help="Another seed, other poses.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    photographs: Annotated[int, typer.Option(help="Single pictures of each photo, too.", min=0)] = 0,
 ) -> None:
     """Warp photographs away and back, for the picture model. Goes on where it stopped."""
     from training.pictures.pack import pack
 
-    typer.echo(f"{out}: {pack(photos, out, rounds, held_out, seed, workers)} clips")
+    typer.echo(f"{out}: {pack(photos, out, rounds, held_out, seed, workers, photographs)} clips")
 
 
 @train.command("embedded")

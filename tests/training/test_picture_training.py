@@ -1,5 +1,6 @@
 """Training the picture network: what is packed, what is drawn from it, and that a small run learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,8 +152,29 @@ def test_packing_goes_on_where_it_stopped(default_photo, tmp_path):
     before = kept.stat().st_mtime_ns
     assert pack(photos, tmp_path / "out", rounds=2, held_out=1, seed=0, workers=1) == 4
     assert kept.stat().st_mtime_ns == before
+    assert pack(photos, tmp_path / "out", rounds=2, held_out=1, seed=0, workers=1, photographs=2) == 6
+    singles = sorted((tmp_path / "out" / "photographs").iterdir())
+    assert [PictureClip.load(path).warp.shape[0] for path in singles] == [1, 1]
+    (first, second) = (PictureClip.load(path).reference for path in singles)
+    assert (first != second).any(), "each shows the photo from another pose"
     with pytest.raises(ValueError, match="2 photos"):
         pack(photos, tmp_path / "out", rounds=1, held_out=2, seed=0, workers=1)
+
+
+def test_single_pictures_are_drawn_beside_the_clips_own(clip, tmp_path):
+    singles = tmp_path / "photographs"
+    (tmp_path / "train").mkdir()
+    singles.mkdir()
+    clip.save(tmp_path / "train" / "a.safetensors")
+    black = np.zeros_like(clip.target[:1])
+    one = {name: getattr(clip, name)[:1] for name in ("warp", "dense", "semantic", "visible")}
+    replace(clip, **one, target=black).save(singles / "a.safetensors")
+    clips = Clips(tmp_path / "train", 0, singles)
+    drawn = clips.draw(40, SIDE, moving=False, blurred=0, photographs=1.0).target
+    dark = int((drawn.amax((1, 2, 3)) < -0.9).sum())
+    assert 8 <= dark <= 32
+    assert clips.draw(40, SIDE, moving=False, blurred=0, photographs=0.0).target.amax((1, 2, 3)).min() > -0.9
+    assert clips.draw(2 * FRAMES, SIDE, moving=True).clip == FRAMES
 
 
 def test_a_frame_without_a_past_is_a_picture():
@@ -272,7 +294,7 @@ def test_a_wrong_setting_is_named(tmp_path):
     ("name", "stages"),
     [
         *((name, ["image", "finish", "temporal"]) for name in ("tiny", "embedded", "grown")),
-        ("photographs", ["image"]),
+        ("photographs", ["image", "image"]),
         ("photographs-finish", ["image", "temporal"]),
     ],
 )

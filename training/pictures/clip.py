@@ -49,12 +49,13 @@ class PictureClip:
         return cls(**load_file(path))
 
 
-def make_clip(warp: WarpPicture, seed: int) -> PictureClip:
+def make_clip(warp: WarpPicture, seed: int, frames: int = FRAMES) -> PictureClip:
     """Make an example of a photo.
 
     Args:
         warp: the photo, opened.
         seed: of the pseudo-reference, the window and the way of the frames.
+        frames: so many, at most `FRAMES`; the first is the photo itself.
     """
     rng = np.random.default_rng(seed)
     photo = warp.reference.avatar
@@ -62,19 +63,19 @@ def make_clip(warp: WarpPicture, seed: int) -> PictureClip:
     shown = pseudo.reference.avatar
     window = Window.around_face(shown.marks, photo.side, MARGIN * float(rng.uniform(0.9, 1.15)))
     targets: list[UInt8[np.ndarray, "side side 3"]] = []
-    frames: list[Conditions] = []
-    for pose in _way(photo, rng):
+    seen: list[Conditions] = []
+    for pose in _way(photo, rng)[:frames]:
         picture, _ = warp.draw(posed_as(warp.reference, pose))
-        targets.append(window.look(picture if frames else photo.reference, SIDE))
+        targets.append(window.look(picture if seen else photo.reference, SIDE))
         posed = pseudo.reference.pose(motion_to(pseudo.reference, pose))
-        frames.append(observe(pseudo.reference, posed, window, pseudo.draw(posed)[0]))
+        seen.append(observe(pseudo.reference, posed, window, pseudo.draw(posed)[0]))
     return PictureClip(
         window.look(shown.reference, SIDE),
-        np.stack([frame.warp for frame in frames]),
+        np.stack([frame.warp for frame in seen]),
         np.stack(targets),
-        np.stack([frame.dense for frame in frames]),
-        np.stack([frame.semantic for frame in frames]),
-        np.stack([frame.visible for frame in frames]),
+        np.stack([frame.dense for frame in seen]),
+        np.stack([frame.semantic for frame in seen]),
+        np.stack([frame.visible for frame in seen]),
     )
 
 

@@ -59,12 +59,14 @@ class Clips:
     Args:
         folder: packed clips.
         seed: of everything that is drawn.
+        photographs: single pictures besides the clips' own; left out, or not there, there are none.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, seed: int, photographs: Path | None = None) -> None:
+        self._folder, self._singles = folder, photographs
         self._rng = np.random.default_rng(seed)
         self._paths: list[Path] = []
+        self._photographs: list[Path] = []
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,6 +78,8 @@ class Clips:
         self._paths = sorted(self._folder.glob("*.safetensors"))
         if not self._paths:
             raise ValueError(f"{self._folder} holds no clips; make them with `visavis train pictures`")
+        singles = self._singles.glob("*.safetensors") if self._singles is not None else ()
+        self._photographs = [*self._paths, *sorted(singles)]
 
     def draw(
         self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.7
@@ -93,8 +97,9 @@ class Clips:
 
     def _part(self, crop_px: int, moving: bool, blurred: float, photographs: float) -> Part:
         rng = self._rng
-        path = self._paths[rng.integers(len(self._paths))]
-        first = 0 if rng.random() < photographs else int(rng.integers(1, FRAMES))
+        first = 0 if moving or rng.random() < photographs else int(rng.integers(1, FRAMES))
+        paths = self._paths if moving or first else self._photographs
+        path = paths[rng.integers(len(paths))]
         part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
         if moving and rng.random() < 0.5:
             part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))

@@ -25,7 +25,7 @@ from training.pictures.config import PictureTraining, StageConfig
 from training.pictures.data import Batch, Clips
 from training.pictures.finish import Critic, finish_step
 from training.pictures.loss import Losses, Perceptual, draw_noisy, picture_loss
-from training.pictures.pack import HELD_OUT, TRAIN
+from training.pictures.pack import HELD_OUT, SINGLE, TRAIN
 from training.pictures.samples import restored, save_sheet
 
 WEIGHTS, RAW, STATE, SCALARS, SAMPLES = (
@@ -59,7 +59,7 @@ class Trainer:
         seed_all(run.seed)
         self.run, self.out = run, out
         self._perceptual = _perceptual(run)
-        self._clips = Clips(clips / TRAIN, run.seed)
+        self._clips = Clips(clips / TRAIN, run.seed, clips / SINGLE)
         self._check = Clips(clips / HELD_OUT, run.seed).whole(CHECKED)
         self.net = PictureNet(run.net.shape()) if start is None else grown(load_net(start), run.net.shape())
         self.net = self.net.to(memory_format=torch.channels_last)
