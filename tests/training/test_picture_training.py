@@ -174,7 +174,16 @@ def test_single_pictures_are_drawn_beside_the_clips_own(clip, tmp_path):
     dark = int((drawn.amax((1, 2, 3)) < -0.9).sum())
     assert 8 <= dark <= 32
     assert clips.draw(40, SIDE, moving=False, blurred=0, photographs=0.0).target.amax((1, 2, 3)).min() > -0.9
-    assert clips.draw(2 * FRAMES, SIDE, moving=True).clip == FRAMES
+
+
+def test_photographs_stand_still_among_clips(clip, tmp_path):
+    clip.save(tmp_path / "0.safetensors")
+    clips = Clips(tmp_path, 0)
+    still, moving = (clips.draw(2 * FRAMES, SIDE, moving=True, photographs=share) for share in (1.0, 0.0))
+    assert still.clip == moving.clip == FRAMES
+    frames = still.target.unflatten(0, (-1, FRAMES))
+    assert (frames == frames[:, :1]).all()
+    assert (moving.given.warp[0] != moving.given.warp[1]).any()
 
 
 def test_a_frame_without_a_past_is_a_picture():

@@ -1,5 +1,6 @@
 """Batches out of packed clips: parts of the window, mirrored, recoloured, blurred."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,7 +85,11 @@ class Clips:
     def draw(
         self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.7
     ) -> Batch:
-        """Return a batch of so many frames: single ones, or clips when it is `moving`."""
+        """Return a batch of so many frames: single ones, or clips when it is `moving`.
+
+        `photographs` is the share whose truth is a photograph; in clips they stand still, which tells the
+        temporal convolutions that a past asks for no less.
+        """
         clip = FRAMES if moving else 1
         parts = [self._part(crop_px, moving, blurred, photographs) for _ in range(frames // clip)]
         return batch_of(parts, clip)
@@ -97,12 +102,16 @@ class Clips:
 
     def _part(self, crop_px: int, moving: bool, blurred: float, photographs: float) -> Part:
         rng = self._rng
-        first = 0 if moving or rng.random() < photographs else int(rng.integers(1, FRAMES))
-        paths = self._paths if moving or first else self._photographs
+        photograph = rng.random() < photographs
+        paths = self._photographs if photograph else self._paths
         path = paths[rng.integers(len(paths))]
-        part = cut(path, np.s_[:] if moving else np.s_[first : first + 1], self._corner(crop_px), crop_px)
-        if moving and rng.random() < 0.5:
-            part = Part(*(plane[::-1] for plane in (part.reference, part.warp, part.target, part.controls)))
+        first = 0 if photograph else int(rng.integers(1, FRAMES))
+        frames = np.s_[:] if moving and not photograph else np.s_[first : first + 1]
+        part = cut(path, frames, self._corner(crop_px), crop_px)
+        if moving and photograph:
+            part = _each(part, lambda plane: np.repeat(plane, FRAMES, 0))
+        elif moving and rng.random() < 0.5:
+            part = _each(part, lambda plane: plane[::-1])
         return vary(part, rng, blurred)
 
     def _corner(self, crop_px: int) -> tuple[int, int]:
@@ -113,6 +122,10 @@ class Clips:
             corner = np.array([self._rng.normal(*axis) for axis in FACE]) - crop_px / 2
         top, left = np.clip(np.round(corner / GRID_PX) * GRID_PX, 0, room).astype(int)
         return int(top), int(left)
+
+
+def _each(part: Part, change: Callable[[np.ndarray], np.ndarray]) -> Part:
+    return Part(*(change(plane) for plane in (part.reference, part.warp, part.target, part.controls)))
 
 
 def cut(path: Path, frames: slice, corner: tuple[int, int], crop_px: int) -> Part:
