@@ -305,6 +305,7 @@ def test_a_wrong_setting_is_named(tmp_path):
         *((name, ["image", "finish", "temporal"]) for name in ("tiny", "embedded", "grown")),
         ("photographs", ["image", "image"]),
         ("photographs-finish", ["image", "temporal"]),
+        ("sampler", ["image", "finish"]),
     ],
 )
 def test_presets_are_valid(name, stages):

@@ -76,7 +76,7 @@ class StageConfig(Strict):
     blurred: Fraction = 0.25
     """Share of samples made as coarse as a bad camera's."""
     photographs: Fraction = 0.7
-    """Share of samples whose truth is a photograph, still in clips; that of others is its own warp, moving."""
+    """Share of samples whose truth is a photograph, still in clips; others have its own warp for truth."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
