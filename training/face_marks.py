@@ -28,7 +28,7 @@ from models.portrait.landmarks import FaceFinder
 from models.portrait.marks import ASSET, PHENOTYPES, fit_priors
 from models.portrait.photo import SIZE, open_photo
 from models.portrait.solve import FaceFit, MarkModel, fit_face
-from training.lip_marks import tie_lips
+from training.lip_marks import on_surface, tie_lips
 
 RENDERS: Final = 40
 TRAIN: Final = 380
@@ -131,14 +131,7 @@ def _collect(
 
 def _mark_model(body: BodyModel, anchors: _Anchors) -> MarkModel:
     """Lift mean, shape and expression from vertices to landmarks; irises go onto the eyeballs."""
-    corners = body.triangles[anchors.triangle]
-    expression = np.zeros((52, len(body.mean), 3), np.float32)
-    expression[:, body.expression_vertices] = body.expression
-
-    def lift(array: Float32[np.ndarray, "... vertices 3"]) -> Float64[np.ndarray, "... 478 3"]:
-        return np.einsum("mk,...mkc->...mc", anchors.barycentric, array[..., corners, :]).astype(np.float64)
-
-    marks = MarkModel(lift(body.mean), lift(body.shape), lift(expression))
+    marks = on_surface(body, anchors.triangle, anchors.barycentric)
     _place_iris(body, marks, 468, "right", Region.EYE_RIGHT)
     _place_iris(body, marks, 473, "left", Region.EYE_LEFT)
     return marks

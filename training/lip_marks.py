@@ -8,12 +8,12 @@ Then half of the teeth in a photo count as lip. So the inner ring is laid where 
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64, Int32
 
 from models.body.body import BodyModel, joint_rotations
 from models.body.rig import Region
 from models.controls.raster import CpuRasterizer
-from models.motion.frame import EXPRESSION_INDEX, MotionFrame
+from models.motion.frame import EXPRESSION_INDEX, EXPRESSIONS, MotionFrame
 from models.portrait.solve import MarkModel
 
 UPPER: Final = (
@@ -54,10 +54,32 @@ def tie_lips(body: BodyModel, marks: MarkModel) -> MarkModel:
             if len(rows) == 0:
                 raise ValueError(f"the lips do not part where landmark {inner} lies")
             row = rows[0] - 1 if upper else rows[-1] + 1
-            _lift(body, tied, inner, int(triangle[row, column]), barycentric[row, column])
+            edge = on_surface(body, triangle[row, column, None], barycentric[row, column, None])
+            for array, found in zip(_arrays(tied), _arrays(edge), strict=True):
+                array[:, inner] = found[:, 0]
             for number, mark in enumerate(between, start=1):
                 _between(tied, mark, outer, inner, number / (len(between) + 1))
     return tied
+
+
+def on_surface(
+    body: BodyModel,
+    triangle: Int32[np.ndarray, "marks"],
+    barycentric: Float[np.ndarray, "marks 3"],
+) -> MarkModel:
+    """Lift mean, shape and expression from vertices to points of the surface."""
+    corners = body.triangles[triangle]
+    expression = np.zeros((len(EXPRESSIONS), len(body.mean), 3), np.float32)
+    expression[:, body.expression_vertices] = body.expression
+
+    def lift(array: Float32[np.ndarray, "... vertices 3"]) -> Float64[np.ndarray, "... marks 3"]:
+        return np.einsum("mk,...mkc->...mc", barycentric, array[..., corners, :]).astype(np.float64)
+
+    return MarkModel(lift(body.mean), lift(body.shape), lift(expression))
+
+
+def _arrays(marks: MarkModel) -> tuple[Float64[np.ndarray, "any marks 3"], ...]:
+    return marks.mean[None], marks.shape, marks.expression
 
 
 def _parted(
@@ -76,21 +98,6 @@ def _parted(
     return seen.triangle, seen.barycentric
 
 
-def _lift(
-    body: BodyModel, marks: MarkModel, mark: int, triangle: int, weights: Float32[np.ndarray, "3"]
-) -> None:
-    """Lay a landmark onto a point of the surface."""
-    corners = body.triangles[triangle]
-    marks.mean[mark] = weights @ body.mean[corners]
-    marks.shape[:, mark] = np.einsum("k,skc->sc", weights, body.shape[:, corners])
-    moved = {int(vertex): place for place, vertex in enumerate(body.expression_vertices)}
-    marks.expression[:, mark] = sum(
-        weight * body.expression[:, moved[int(corner)]]
-        for weight, corner in zip(weights, corners, strict=True)
-        if int(corner) in moved
-    )
-
-
 def _between(marks: MarkModel, mark: int, outer: int, inner: int, share: float) -> None:
-    for array in (marks.mean[None], marks.shape, marks.expression):
+    for array in _arrays(marks):
         array[:, mark] = (1 - share) * array[:, outer] + share * array[:, inner]

@@ -6,12 +6,12 @@ from typing import Final, Self
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
-from numba import njit
 
 from models.body.rig import RIG_INDEX, Region
-from models.controls.eyes import REACH_RAD, Eye, eye_angles
+from models.controls.eyes import Eye, eye_angles
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
+from models.controls.shade import CAVITY, EYE_LEFT, EYE_RIGHT, SKIN, TEETH, TONGUE, keep_sharp, shade
 from models.controls.smile import find_teeth
 from models.controls.teeth import Teeth
 from models.controls.visible import ever_visible
@@ -34,8 +34,6 @@ RECESS_M: Final = 0.006
 TURNED_AWAY: Final = -0.3
 """Skin that looks further away than this in the photo never comes to the front."""
 INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
-SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
-"""How a pixel is coloured."""
 _KINDS: Final = {
     Region.EYE_RIGHT: EYE_RIGHT, Region.EYE_LEFT: EYE_LEFT, Region.MOUTH: CAVITY, Region.TONGUE: TONGUE,
 }  # fmt: skip
@@ -69,7 +67,7 @@ class FaceLayer:
     photo: Float32[np.ndarray, "points 2"]
     """Where each point lies in the photo."""
     attributes: Float32[np.ndarray, "points 3"]
-    """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Mouth and teeth: see `_mouth`."""
+    """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Mouth and teeth: see `shade`."""
     recess_m: Float32[np.ndarray, "used"]
     """How much deeper a vertex counts than it lies."""
     teeth: Teeth
@@ -171,13 +169,13 @@ class FaceLayer:
         skin = np.zeros((height, width), np.float32)
         paint = np.zeros((height, width, 3), np.float32)
         painted, mouth, sharp = np.zeros((3, height, width), np.float32)
-        _shade(
+        shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
             self.attributes, self.inside, self.eyes, self.enamel, source, skin, paint, painted, mouth, sharp,
         )  # fmt: skip
         self._shadow(paint, mouth)
         soft, smooth = (cv2.GaussianBlur(layer, (5, 5), 0.8) for layer in (painted, paint))
-        _keep_sharp(smooth, paint, soft, sharp)
+        keep_sharp(smooth, paint, soft, sharp)
         return FacePixels(int(low[0]), int(low[1]), source, skin, smooth, soft)
 
     def _shadow(
@@ -225,126 +223,3 @@ def _mark_insides(
         own = ~np.isin(lining, skin)
         attributes[number[lining[own]], 2] = np.clip((z.max() - z[own]) / 0.04, 0, 1)
         recess_m[number[lining[own]]] = RECESS_M
-
-
-@njit(cache=True, nogil=True)
-def _shade(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, enamel,  # noqa: ANN001
-    source, skin, paint, painted, mouth, sharp,  # noqa: ANN001
-):  # fmt: skip
-    height, width = triangle.shape
-    texels = eyes.shape[1]
-    photo_here = np.zeros(4, np.float32)
-    for y in range(height):
-        for x in range(width):
-            t = triangle[y, x]
-            if t < 0:
-                continue
-            b0, b1, b2 = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            sx = b0 * photo[i, 0] + b1 * photo[j, 0] + b2 * photo[k, 0]
-            sy = b0 * photo[i, 1] + b1 * photo[j, 1] + b2 * photo[k, 1]
-            source[y, x, 0], source[y, x, 1] = sx, sy
-            a0 = b0 * attributes[i, 0] + b1 * attributes[j, 0] + b2 * attributes[k, 0]
-            a1 = b0 * attributes[i, 1] + b1 * attributes[j, 1] + b2 * attributes[k, 1]
-            a2 = b0 * attributes[i, 2] + b1 * attributes[j, 2] + b2 * attributes[k, 2]
-            kind = kinds[t]
-            if kind == SKIN:
-                skin[y, x] = a0
-                continue
-            painted[y, x] = 1.0
-            if kind in (EYE_RIGHT, EYE_LEFT):
-                sharp[y, x] = 1.0
-                u = (a0 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
-                v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
-                _sample(eyes[kind - 1], u, v, paint[y, x])
-            else:
-                _mouth(kind, a0, a1, a2, enamel, paint[y, x])
-                mouth[y, x] = 1.0
-            if kind in (CAVITY, TONGUE):
-                continue
-            _sample_cubic(inside, sx - 0.5, sy - 0.5, photo_here)
-            sharp[y, x] = max(sharp[y, x], photo_here[3])
-            for c in range(3):
-                paint[y, x, c] += photo_here[3] * (photo_here[c] - paint[y, x, c])
-
-
-@njit(cache=True, nogil=True)
-def _sample(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    last = texture.shape[0] - 1
-    u, v = min(max(u, 0.0), last - 1e-3), min(max(v, 0.0), last - 1e-3)
-    x, y = int(u), int(v)
-    fx, fy = u - x, v - y
-    for c in range(texture.shape[2]):
-        top = texture[y, x, c] * (1 - fx) + texture[y, x + 1, c] * fx
-        low = texture[y + 1, x, c] * (1 - fx) + texture[y + 1, x + 1, c] * fx
-        out[c] = top * (1 - fy) + low * fy
-
-
-@njit(cache=True, nogil=True)
-def _sample_cubic(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Interpolate by Catmull and Rom's cubic, which keeps what a bilinear mean blurs."""
-    last = texture.shape[0] - 3
-    u, v = min(max(u, 1.0), last + 1.0), min(max(v, 1.0), last + 1.0)
-    x, y = min(int(u), last), min(int(v), last)
-    out[:] = 0
-    for row in range(4):
-        across = _cubic(v - (y + row - 1))
-        for column in range(4):
-            weight = across * _cubic(u - (x + column - 1))
-            for c in range(texture.shape[2]):
-                out[c] += weight * texture[y + row - 1, x + column - 1, c]
-    for c in range(texture.shape[2]):
-        out[c] = min(max(out[c], 0.0), 255.0)
-    out[3] = min(out[3], 1.0)
-
-
-@njit(cache=True, nogil=True)
-def _cubic(distance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    d = abs(distance)
-    if d < 1:
-        return (1.5 * d - 2.5) * d * d + 1
-    return ((-0.5 * d + 2.5) * d - 4) * d + 2 if d < 2 else 0.0
-
-
-@njit(cache=True, nogil=True)
-def _keep_sharp(smooth, paint, soft, sharp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Soften edges alone: what the photo shows of eyes and teeth keeps its own pixels."""
-    for y in range(smooth.shape[0]):
-        for x in range(smooth.shape[1]):
-            if sharp[y, x] > 0:
-                for c in range(3):
-                    smooth[y, x, c] += sharp[y, x] * (soft[y, x] * paint[y, x, c] - smooth[y, x, c])
-
-
-@njit(cache=True, nogil=True)
-def _mouth(kind, a0, a1, a2, enamel, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Colour the mouth's inside: lining and tongue by depth, teeth by place along the arch and height."""
-    light = max(enamel[0], enamel[1], enamel[2]) / 220.0
-    if kind == CAVITY:
-        shade = light * max(0.12, 0.9 - 1.1 * a2)
-        out[0], out[1], out[2] = 120 * shade, 48 * shade, 46 * shade
-        return
-    if kind == TONGUE:
-        shade = light * max(0.2, 0.95 - 0.8 * a2)
-        out[0], out[1], out[2] = 165 * shade, 84 * shade, 80 * shade
-        return
-    along = abs(a0)
-    edges = (0.0, 8.4, 15.0, 22.5, 29.5, 36.5, 46.0)
-    gap = 99.0
-    middle, half = 4.2, 4.2
-    for n in range(6):
-        gap = min(gap, abs(along - edges[n]))
-        if edges[n] <= along < edges[n + 1]:
-            middle, half = (edges[n] + edges[n + 1]) / 2, (edges[n + 1] - edges[n]) / 2
-    bend = (along - middle) / half
-    gum = 8.6 - 1.6 * bend * bend
-    falloff = max(0.25, 1.0 - (along / 30.0) ** 2 * 0.8)
-    line = 1.0 - 0.28 * np.exp(-((gap / 0.35) ** 2))
-    rim = 1.0 - 0.18 * np.exp(-((a1 / 0.5) ** 2))
-    shade = falloff * line * rim
-    pink = min(max((a1 - gum) / 0.8 + 0.5, 0.0), 1.0)
-    shade *= 1.0 - 0.35 * min(a1 / 9.0, 1.0)
-    out[0] = shade * (enamel[0] * (1 - pink) + 178 * light * pink)
-    out[1] = shade * (enamel[1] * (1 - pink) + 96 * light * pink)
-    out[2] = shade * (enamel[2] * (1 - pink) + 98 * light * pink)

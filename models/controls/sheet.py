@@ -68,12 +68,13 @@ class Sheet:
         inside = ((nodes >= 0) & (nodes < side)).all(1)
         pixel = np.clip(nodes.astype(int), 0, side - 1)
         firm = np.isin(reference.body.regions, NAILED) & (reference.facing > LEAST_FACING)
-        pixel[inside] = _at_the_chin(reference, firm & _chin(reference), pixel[inside])
-        triangle = reference.fragments.triangle[pixel[:, 1], pixel[:, 0]]
+        hook = pixel.copy()
+        hook[inside] = _at_the_chin(reference, firm & _chin(reference), pixel[inside])
+        triangle = reference.fragments.triangle[hook[:, 1], hook[:, 0]]
         on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
-        at = pixel[nailed]
-        near = _near_person(reference, np.clip(nodes.astype(int), 0, side - 1))[free]
+        at = hook[nailed]
+        near = _near_person(reference, pixel)[free]
         leaders, follow = _follow(len(line), on_body, near)
         return cls(
             nodes, _quads(len(line)), nailed, reference.body.triangles[triangle[nailed]],

@@ -14,9 +14,10 @@ from models.portrait.solve import MarkModel, Priors
 ASSET: Final = Path(__file__).with_name("face_marks.safetensors")
 PHENOTYPES: Final = 24
 """The first shape coefficients: age, sex, weight and so on; the rest are local changes of the face."""
-
+EXPRESSION_SPREAD: Final = 0.25
+"""Standard deviation of the expression's weights around what the tracker saw."""
 JAW_SPREAD: Final = 0.07
-"""Standard deviation of the jaw's weights around what the tracker saw."""
+"""The same of a photograph's jaw: trackers are good judges of jaws, and lips may part without them."""
 
 
 @lru_cache(maxsize=1)
@@ -27,8 +28,8 @@ def shared_marks() -> MarkModel:
 
 
 def fit_priors(components: int) -> Priors:
-    """Return what is expected of a face: trackers are good judges of jaws, and lips may part without them."""
-    expression = np.full(len(EXPRESSIONS), 0.25)
+    """Return what is expected of the face in a photograph."""
+    expression = np.full(len(EXPRESSIONS), EXPRESSION_SPREAD)
     expression[[index for name, index in EXPRESSION_INDEX.items() if name.startswith("jaw")]] = JAW_SPREAD
     return Priors(shape_spread(components), expression)
 

@@ -4,7 +4,7 @@ Only the landmarks' own points of the surface take part, a thousandth of the bod
 220 x 220 system and a fit takes well under a second.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -37,7 +37,7 @@ class Priors:
 
     shape: Float64[np.ndarray, "components"]
     """Standard deviation of each shape coefficient."""
-    expression: Float64[np.ndarray, "52"] = field(default_factory=lambda: np.full(52, 0.25))
+    expression: Float64[np.ndarray, "52"]
     """Standard deviation around the expression the tracker saw."""
     log_focal: float = 0.35
     """Standard deviation of the logarithm of the focal length."""

@@ -8,9 +8,9 @@ import pytest
 
 from models.body.body import shared_body
 from models.body.rig import Region
-from models.controls.face import CAVITY, SKIN, TEETH, TONGUE
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import open_reference
+from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE
 from models.portrait.marks import shared_marks
 from models.warp import WarpPicture
 from tests.models.poses import pose

@@ -56,7 +56,7 @@ def test_time_begins_with_leaving_every_frame_alone():
     _, _, x, t = inputs(model, frames=5)
     clip = model.net(x, t, Cond())
     frames = [model.net(x[:, n : n + 1], t[:, n : n + 1], Cond()) for n in range(5)]
-    torch.testing.assert_close(clip, torch.cat(frames, dim=1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(clip, torch.cat(frames, dim=1), atol=1e-6, rtol=1e-5)
 
 
 def test_trained_time_reaches_one_frame_for_each_level():

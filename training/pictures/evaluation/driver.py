@@ -16,7 +16,7 @@ from models.body.body import Identity, shared_body
 from models.body.rig import RIG_INDEX
 from models.motion.frame import EXPRESSIONS
 from models.portrait.face import CHIN, FOREHEAD
-from models.portrait.marks import shared_marks
+from models.portrait.marks import EXPRESSION_SPREAD, shared_marks
 from models.portrait.solve import MarkModel
 from training.evaluation.track import Track
 from training.pictures.poses import Pose
@@ -25,8 +25,6 @@ TURNED: Final = ("spine", "neck", "head")
 """Joints that follow the head; the spine's turn is what moves it sideways and to the front."""
 TURN_DEG: Final = (3.0, 8.0, 12.0)
 """How far they are expected to turn from the portrait, standard deviation."""
-EXPRESSION_SPREAD: Final = 0.2
-"""Standard deviation of the weights around what the tracker saw change."""
 PRIOR: Final = 4.0
 """What one standard deviation costs, in percent of the face's height: joints must not fight one another for
 what no joint can do. A motion has no up and down, and people do rise in their chairs.
