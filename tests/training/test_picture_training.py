@@ -9,19 +9,23 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
+from models.controls.window import Window  # noqa: E402
 from models.picture import Tier  # noqa: E402
-from models.video.conditions import CONTROL_SIDE, SIDE  # noqa: E402
+from models.video.calm import fineness  # noqa: E402
+from models.video.conditions import CONTROL_SIDE, SIDE, observe  # noqa: E402
 from models.video.network import Given, PictureNet, earlier, prior  # noqa: E402
 from models.video.shape import PictureShape  # noqa: E402
 from models.video.weights import PictureWeights, time_turns  # noqa: E402
 from models.warp import WarpPicture  # noqa: E402
+from training.evaluation.marks import IRIS, LIPS  # noqa: E402
 from training.pictures import data  # noqa: E402
+from training.pictures.camera import Camera  # noqa: E402
 from training.pictures.checkpoint import load_net, save_net  # noqa: E402
 from training.pictures.clip import FRAMES, PictureClip, make_clip  # noqa: E402
-from training.pictures.config import NoiseConfig, PictureTraining, load_training  # noqa: E402
+from training.pictures.config import LossConfig, NoiseConfig, PictureTraining, load_training  # noqa: E402
 from training.pictures.cycle import cycle, motion_to, posed_as  # noqa: E402
 from training.pictures.data import Clips, cut, vary  # noqa: E402
-from training.pictures.loss import draw_noisy  # noqa: E402
+from training.pictures.loss import draw_noisy, mouth, picture_loss  # noqa: E402
 from training.pictures.pack import pack  # noqa: E402
 from training.pictures.poses import other_pose, photo_pose  # noqa: E402
 from training.pictures.quantise import KEPT, quantise  # noqa: E402
@@ -123,6 +127,41 @@ def test_as_many_single_pictures_are_photographs_as_was_said(clip, tmp_path, mon
     assert float((drawn == photo).all(dim=(1, 2, 3)).float().mean()) == share
 
 
+def test_twins_are_mirror_images_in_all_that_is_given(clip, tmp_path):
+    clip.save(tmp_path / "0.safetensors")
+    batch = Clips(tmp_path, 0).draw(4, 128, moving=False, twins=True)
+    noisy, t = draw_noisy(batch, NoiseConfig())
+    for plane in (batch.target, batch.given.warp, batch.given.reference, noisy):
+        one, other = plane.chunk(2)
+        assert torch.equal(one, other.flip(-1))
+        assert not torch.equal(one[0], one[1])
+    assert torch.equal(t[:2], t[2:])
+    across, mirror = batch.given.controls[:, 0].chunk(2)
+    assert torch.equal(across, -mirror.flip(-1))
+
+
+def test_a_cheek_completed_unlike_its_mirror_image_costs(clip, tmp_path):
+    clip.save(tmp_path / "0.safetensors")
+    batch = Clips(tmp_path, 0).draw(2, 128, moving=False, twins=True)
+    made = batch.target.clone()
+    assert picture_loss(made, batch, LossConfig(mirror=1.0), None).mirror == 0
+    made[0, :, :, :64] += 0.5
+    found = picture_loss(made, batch, LossConfig(square=0.0, mirror=2.0), None)
+    assert found.mirror == pytest.approx(0.125)
+    assert found.total == pytest.approx(0.25)
+
+
+def test_the_error_counts_more_at_the_lips_even_when_they_are_shut(warp):
+    photo, window = warp.reference.avatar, Window.around_face(warp.reference.avatar.marks, 512)
+    seen = observe(warp.reference, posed_as(warp.reference, photo_pose(photo.fit)), window, photo.reference)
+    more = mouth(torch.from_numpy(seen.controls())[None], SIDE)[0, 0].numpy()
+    places = window.inside(photo.marks, SIDE).round().astype(int)
+    lips, eyes = (more[places[marks, 1], places[marks, 0]] for marks in (LIPS, np.ravel(IRIS)))
+    assert (lips > 0.5).all()
+    assert (eyes == 0).all()
+    assert more.mean() < 0.1
+
+
 def test_mirrors_swap_the_eyes(clip, tmp_path):
     clip.save(tmp_path / "clip.safetensors")
     part = cut(tmp_path / "clip.safetensors", np.s_[:1], (0, 0), SIDE)
@@ -159,6 +198,30 @@ def test_packing_goes_on_where_it_stopped(default_photo, tmp_path):
     assert (first != second).any(), "each shows the photo from another pose"
     with pytest.raises(ValueError, match="2 photos"):
         pack(photos, tmp_path / "out", rounds=1, held_out=2, seed=0, workers=1)
+
+
+def test_a_round_in_four_shows_a_bad_cameras_photo(default_photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.pictures.pack.SEVERAL", 1)
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        default_photo.save(tmp_path / "photos" / name)
+    pack(tmp_path / "photos", tmp_path / "out", rounds=1, held_out=1, seed=0, workers=1, photographs=3)
+    clips = [PictureClip.load(path) for path in sorted((tmp_path / "out" / "photographs").iterdir())]
+    fine = [fineness(clip.target[0]) for clip in clips]
+    assert fine[1] < 0.9 * min(fine[0], fine[2])
+    edges = [np.abs(np.diff(clip.warp[0].astype(float), axis=1)).max() for clip in clips]
+    assert edges[1] > 0.7 * edges[0], "the warp's own edges are as sharp as ever"
+
+
+@pytest.mark.parametrize("grainy", [False, True])
+def test_a_bad_camera_keeps_light_and_loses_what_is_fine(clip, grainy):
+    picture, rng = clip.target[0], np.random.default_rng(0)
+    camera = replace(Camera.draw(rng), coarser=3.0, quality=None)
+    seen = camera.take(picture, rng if grainy else None)
+    assert seen.shape == picture.shape
+    assert abs(seen.astype(float).mean() - picture.mean()) < 2
+    assert np.abs(seen.astype(float) - picture).mean() < 12
+    assert (seen != camera.take(picture, rng if grainy else None)).any() == grainy
 
 
 def test_single_pictures_are_drawn_beside_the_clips_own(clip, tmp_path):

@@ -53,7 +53,7 @@ class LossConfig(Strict):
     square: Weight = 1.0
     absolute: Weight = 0.0
     mouth: Weight = 0.0
-    """How much more the squared error counts inside the mouth and on the lips around it."""
+    """How much more the squared error counts at the mouth."""
     edges: Weight = 0.0
     """Absolute error of differences between neighbours: pictures are to be as sharp as photographs. At the
     beginning of a run it keeps the network from daring anything."""
@@ -62,6 +62,9 @@ class LossConfig(Strict):
     adversarial: Weight = 0.0
     flicker: Weight = 0.0
     """Squared error of what changes from frame to frame; clips only."""
+    mirror: Weight = 0.0
+    """Squared difference of a picture and its mirror image's: a left cheek is completed as a right one. With
+    it a batch is half as many pictures, and their mirror images."""
 
 
 class StageConfig(Strict):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
@@ -15,6 +14,7 @@ from torch import Tensor
 from models.body.rig import Region
 from models.video.conditions import CONTROL_SIDE, FIRST_CLASS, SIDE, control_planes
 from models.video.network import Given
+from training.pictures.camera import Camera
 from training.pictures.clip import FRAMES
 
 GRID_PX: Final = 16
@@ -23,12 +23,6 @@ FACE: Final = ((150, 36), (128, 36))
 """Row and column about which most parts are drawn, and how far from it: eyes and mouth."""
 ANYWHERE: Final = 0.3
 """Share of parts that lie anywhere."""
-COARSER: Final = (1.3, 3.5)
-"""How much coarser than the window a bad camera sees."""
-CODED: Final = 0.5
-"""Share of those that went through a codec, too."""
-QUALITY: Final = (30, 90)
-"""JPEG's, of such pictures."""
 MIRRORED: Final = np.arange(len(Region) + 1)
 MIRRORED[[Region.EYE_LEFT + 1, Region.EYE_RIGHT + 1]] = Region.EYE_RIGHT + 1, Region.EYE_LEFT + 1
 PICTURES: Final = ("warp", "target")
@@ -42,6 +36,8 @@ class Batch:
     given: Given
     clip: int
     """Frames in each clip."""
+    twins: bool = False
+    """Whether the second half shows the first in a mirror."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +79,25 @@ class Clips:
         self._photographs = [*self._paths, *sorted(singles)]
 
     def draw(
-        self, frames: int, crop_px: int, *, moving: bool, blurred: float = 0.25, photographs: float = 0.7
+        self,
+        frames: int,
+        crop_px: int,
+        *,
+        moving: bool,
+        blurred: float = 0.25,
+        photographs: float = 0.7,
+        twins: bool = False,
     ) -> Batch:
         """Return a batch of so many frames: single ones, or clips when it is `moving`.
 
         `photographs` is the share whose truth is a photograph; in clips they stand still, which tells the
-        temporal convolutions that a past asks for no less.
+        temporal convolutions that a past asks for no less. With `twins` the second half of the batch is the
+        first in a mirror.
         """
         clip = FRAMES if moving else 1
-        parts = [self._part(crop_px, moving, blurred, photographs) for _ in range(frames // clip)]
-        return batch_of(parts, clip)
+        count = frames // clip // (2 if twins else 1)
+        parts = [self._part(crop_px, moving, blurred, photographs) for _ in range(count)]
+        return batch_of([*parts, *map(mirrored, parts)] if twins else parts, clip, twins)
 
     def whole(self, count: int) -> Batch:
         """Return the first frame of evenly chosen clips, whole and as they are."""
@@ -144,30 +149,36 @@ def cut(path: Path, frames: slice, corner: tuple[int, int], crop_px: int) -> Par
 
 def vary(part: Part, rng: np.random.Generator, blurred: float = 0.25) -> Part:
     """Mirror, recolour and blur a part, its target alike."""
-    pictures = [part.reference, part.warp, part.target]
-    controls = part.controls
     if rng.random() < 0.5:
-        pictures = [picture[:, :, ::-1] for picture in pictures]
-        controls = controls[..., ::-1].copy()
-        controls[:, 0] *= -1
-        controls[:, FIRST_CLASS : FIRST_CLASS + len(MIRRORED)] = controls[:, FIRST_CLASS + MIRRORED]
+        part = mirrored(part)
+    pictures = [part.reference, part.warp, part.target]
     if rng.random() < 0.7:
         table = _colours(rng)
         pictures = [np.stack([table[c][picture[..., c]] for c in range(3)], -1) for picture in pictures]
     if rng.random() < blurred:
-        pictures = _coarse(pictures, rng)
+        camera = Camera.draw(rng)
+        pictures = [np.stack([camera.take(frame) for frame in picture]) for picture in pictures]
     reference, warp, target = pictures
+    return Part(reference, warp, target, part.controls)
+
+
+def mirrored(part: Part) -> Part:
+    """Return a part as a mirror shows it: the left eye is the right one, and across runs the other way."""
+    reference, warp, target = (picture[:, :, ::-1] for picture in (part.reference, part.warp, part.target))
+    controls = part.controls[..., ::-1].copy()
+    controls[:, 0] *= -1
+    controls[:, FIRST_CLASS : FIRST_CLASS + len(MIRRORED)] = controls[:, FIRST_CLASS + MIRRORED]
     return Part(reference, warp, target, controls)
 
 
-def batch_of(parts: list[Part], clip: int) -> Batch:
+def batch_of(parts: list[Part], clip: int, twins: bool = False) -> Batch:
     """Stack parts as the network takes them."""
 
     def picture(name: str) -> Tensor:
         return as_planes(np.concatenate([getattr(part, name) for part in parts]))
 
     controls = torch.from_numpy(np.concatenate([part.controls for part in parts]))
-    return Batch(picture("target"), Given(picture("warp"), picture("reference"), controls), clip)
+    return Batch(picture("target"), Given(picture("warp"), picture("reference"), controls), clip, twins)
 
 
 def as_planes(pictures: UInt8[np.ndarray, "frames side side 3"]) -> Float32[Tensor, "frames 3 side side"]:
@@ -181,24 +192,3 @@ def _colours(rng: np.random.Generator) -> UInt8[np.ndarray, "3 256"]:
     level = np.linspace(0, 1, 256)[None] ** np.exp(rng.normal(0, 0.25))
     gain = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.06, (3, 1)))
     return np.clip(255 * gain * level, 0, 255).astype(np.uint8)
-
-
-def _coarse(
-    pictures: list[UInt8[np.ndarray, "frames side side 3"]], rng: np.random.Generator
-) -> list[UInt8[np.ndarray, "frames side side 3"]]:
-    """Return pictures as a coarse camera takes them, and half of them as a codec leaves them."""
-    small = round(pictures[0].shape[1] / rng.uniform(*COARSER))
-    enlarge = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-    quality = int(rng.integers(*QUALITY)) if rng.random() < CODED else None
-    return [np.stack([_blur(frame, small, enlarge, quality) for frame in picture]) for picture in pictures]
-
-
-def _blur(
-    picture: UInt8[np.ndarray, "side side 3"], small: int, enlarge: int, quality: int | None
-) -> UInt8[np.ndarray, "side side 3"]:
-    side = picture.shape[0]
-    reduced = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-    if quality is not None:
-        _, coded = cv2.imencode(".jpg", reduced, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        reduced = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return cv2.resize(reduced, (side, side), interpolation=enlarge).astype(np.uint8)

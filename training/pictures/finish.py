@@ -5,6 +5,7 @@ compared with the truth and shown to a critic of patches that learns beside it.
 """
 
 import itertools
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -73,8 +74,7 @@ def finish_step(
         critic.requires_grad_(False)
         total = total + weights.adversarial * _against(critic, shown, warps, batch)
         critic.requires_grad_(True)
-    last = losses[-1]
-    return Losses(last.square, last.absolute, last.edges, last.perceptual, last.flicker, total)
+    return replace(losses[-1], total=total)
 
 
 def _teach(critic: Critic, rival: torch.optim.Optimizer, made: Tensor, warps: Tensor, batch: Batch) -> None:

@@ -7,16 +7,13 @@ from typing import Final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import interpolate, l1_loss, max_pool2d
+from torch.nn.functional import interpolate, l1_loss
 
-from models.body.rig import Region
-from models.video.conditions import FIRST_CLASS
 from training.pictures.config import LossConfig, NoiseConfig
 from training.pictures.data import Batch
 
-INSIDE: Final = (Region.MOUTH, Region.TONGUE)
-AROUND: Final = 7
-"""Places of the controls that a mouth reaches beyond itself, to both sides together."""
+MOUTH: Final = ((-0.07, 0.07), (0.49, 0.605))
+"""Where lips, mouth and a tenth of a face around them lie in Cᵈ, across and upward."""
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """Distance of pictures in -1..1, one number for each."""
 
@@ -30,6 +27,7 @@ class Losses:
     edges: Float[Tensor, ""]
     perceptual: Float[Tensor, ""]
     flicker: Float[Tensor, ""]
+    mirror: Float[Tensor, ""]
     total: Float[Tensor, ""]
 
 
@@ -48,28 +46,33 @@ def draw_noisy(
 ) -> tuple[Float[Tensor, "frames 3 side side"], Float[Tensor, "frames"]]:
     """Draw noisy pictures and their times: of the truth at any time, or of the warp where the sampler starts.
 
-    The frames of a clip share time and noise, as the sampler's do.
+    The frames of a clip share time and noise, as the sampler's do; so do mirror images.
     """
     clips = len(batch.target) // batch.clip
     t = torch.sigmoid(torch.randn(clips) * 1.2 + 0.3)
     start = config.start + config.spread * (2 * torch.rand(clips) - 1)
     from_warp = torch.rand(clips) < config.from_warp
-    t = torch.where(from_warp, start, t).repeat_interleave(batch.clip)
-    source = torch.where(
-        from_warp.repeat_interleave(batch.clip)[:, None, None, None], batch.given.warp, batch.target
-    )
+    t = torch.where(from_warp, start, t)
     noise = torch.randn(clips, *batch.target.shape[1:])
+    if batch.twins:
+        half = clips // 2
+        t, from_warp = (torch.cat([drawn[:half], drawn[:half]]) for drawn in (t, from_warp))
+        noise = torch.cat([noise[:half], noise[:half].flip(-1)])
     noise = noise * torch.where(from_warp, config.temperature, 1.0)[:, None, None, None]
-    return noised(source, t, noise.repeat_interleave(batch.clip, 0)), t
+    t, from_warp, noise = (drawn.repeat_interleave(batch.clip, 0) for drawn in (t, from_warp, noise))
+    source = torch.where(from_warp[:, None, None, None], batch.given.warp, batch.target)
+    return noised(source, t, noise), t
 
 
 def mouth(
     controls: Float[Tensor, "frames planes small small"], side: int
 ) -> Float[Tensor, "frames 1 side side"]:
-    """Return 1 where a mouth is open, and close around it."""
-    planes = controls[:, [FIRST_CLASS + 1 + region for region in INSIDE]].amax(1, keepdim=True)
-    near = max_pool2d(planes, AROUND, stride=1, padding=AROUND // 2)
-    return interpolate(near, (side, side), mode="bilinear")
+    """Return 1 on the mouth, open or shut, and close around it."""
+    across, up = (
+        (low < place) & (place < high)
+        for place, (low, high) in zip(controls[:, :2].unbind(1), MOUTH, strict=True)
+    )
+    return interpolate((across & up).float()[:, None], (side, side), mode="bilinear")
 
 
 def picture_loss(
@@ -86,11 +89,19 @@ def picture_loss(
     edges = sum((error.diff(dim=axis).abs().mean() for axis in (2, 3)), zero)
     seen = perceptual(made, batch.target).mean() if perceptual and weights.perceptual else zero
     moving = error.unflatten(0, (-1, batch.clip)).diff(dim=1).square().mean() if batch.clip > 1 else zero
+    apart = _apart(*made.chunk(2)) if batch.twins else zero
     total = (
         weights.square * square
         + weights.absolute * absolute
         + weights.edges * edges
         + weights.perceptual * seen
         + weights.flicker * moving
+        + weights.mirror * apart
     )
-    return Losses(square, absolute, edges, seen, moving, total)
+    return Losses(square, absolute, edges, seen, moving, apart, total)
+
+
+def _apart(
+    made: Float[Tensor, "frames 3 side side"], twins: Float[Tensor, "frames 3 side side"]
+) -> Float[Tensor, ""]:
+    return (made - twins.flip(-1)).square().mean()

@@ -7,16 +7,18 @@ run may begin before the last round is through. What lies there is not made agai
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from rich.progress import track
 
-from models.avatar import CARD, load_avatar
+from models.avatar import CARD, Avatar, load_avatar
 from models.portrait.create import create_avatar
 from models.portrait.errors import PortraitError
 from models.warp import WarpPicture
+from training.pictures.camera import Camera
 from training.pictures.clip import FRAMES, make_clip
 
 KINDS: Final = (".jpg", ".jpeg", ".png", ".webp")
@@ -27,6 +29,9 @@ SEVERAL: Final = 8
 TRAIN, HELD_OUT, SINGLE, AVATARS = "train", "held-out", "photographs", "avatars"
 OTHER_POSES: Final = 500_000
 """Single pictures begin their seeds so much later than clips."""
+COARSE_ROUNDS: Final = 4
+"""Every so many rounds of single pictures each photo is one of a bad camera before it is warped: the warp's
+edges are sharp beside it, as on such a portrait."""
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +46,8 @@ class Job:
     seeds: tuple[int, ...]
     frames: int
     """Of each clip."""
+    coarse: bool = False
+    """Whether the photo is a bad camera's."""
 
 
 def pack(
@@ -72,8 +79,8 @@ def pack(
     jobs = [job for numbers in clips for job in _round(paths, out, numbers, held_out, seed)]
     jobs += [
         job
-        for numbers in _rounds(photographs, SEVERAL)
-        for job in _singles(paths, out, numbers, held_out, seed)
+        for turn, numbers in enumerate(_rounds(photographs, SEVERAL))
+        for job in _singles(paths, out, numbers, held_out, seed, turn % COARSE_ROUNDS == 1)
     ]
     with ProcessPoolExecutor(workers) as pool:
         for _ in track(pool.map(_work, jobs), "Photographs", total=len(jobs)):
@@ -91,19 +98,28 @@ def _round(paths: list[Path], out: Path, numbers: range, held_out: int, seed: in
         yield from _job(path, out, part, index, numbers, seed, FRAMES)
 
 
-def _singles(paths: list[Path], out: Path, numbers: range, held_out: int, seed: int) -> Iterator[Job]:
+def _singles(
+    paths: list[Path], out: Path, numbers: range, held_out: int, seed: int, coarse: bool
+) -> Iterator[Job]:
     for index, path in enumerate(paths[: len(paths) - held_out]):
-        yield from _job(path, out, SINGLE, index, numbers, seed + OTHER_POSES, 1)
+        yield from _job(path, out, SINGLE, index, numbers, seed + OTHER_POSES, 1, coarse)
 
 
 def _job(
-    path: Path, out: Path, part: str, index: int, numbers: range, seed: int, frames: int
+    path: Path,
+    out: Path,
+    part: str,
+    index: int,
+    numbers: range,
+    seed: int,
+    frames: int,
+    coarse: bool = False,
 ) -> Iterator[Job]:
     names = {number: out / part / f"{index:04d}-{number:03d}.safetensors" for number in numbers}
     missing = {number: clip for number, clip in names.items() if not clip.exists()}
     if missing:
         seeds = tuple(seed + 1_000_003 * index + number for number in missing)
-        yield Job(path, out / AVATARS, tuple(missing.values()), seeds, frames)
+        yield Job(path, out / AVATARS, tuple(missing.values()), seeds, frames, coarse)
 
 
 def _work(job: Job) -> None:
@@ -111,8 +127,20 @@ def _work(job: Job) -> None:
     try:
         if not (job.avatars / name / CARD).exists():
             create_avatar(job.photo, name, job.avatars, progress=lambda *_: None)
-        warp = WarpPicture(load_avatar(job.avatars / name))
+        avatar = load_avatar(job.avatars / name)
+        warp = WarpPicture(_coarsened(avatar, job.seeds[0]) if job.coarse else avatar)
         for clip, seed in zip(job.clips, job.seeds, strict=True):
             make_clip(warp, seed, job.frames).save(clip)
     except PortraitError as error:
         _log.warning("%s is left out: %s", job.photo.name, error)
+
+
+def _coarsened(avatar: Avatar, seed: int) -> Avatar:
+    """Return a person as a bad camera saw them."""
+    rng = np.random.default_rng(seed)
+    camera = Camera.draw(rng)
+    return replace(
+        avatar,
+        reference=camera.take(avatar.reference, rng),
+        background=camera.take(avatar.background, rng),
+    )

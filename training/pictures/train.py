@@ -114,6 +114,7 @@ class Trainer:
             moving=stage.stage == "temporal",
             blurred=stage.blurred,
             photographs=stage.photographs,
+            twins=stage.loss.mirror > 0,
         )
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
