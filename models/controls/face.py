@@ -31,6 +31,8 @@ LIP_SHADOW: Final = 0.018
 """How far the lips' shadow reaches into the mouth, over the face's height."""
 RECESS_M: Final = 0.006
 """The mouth's lining counts as so much deeper: puckered lips push it through the chin."""
+HIDDEN_M: Final = 0.012
+"""Skin this far behind what the photo shows is not the face's: it is below the jaw, or behind it."""
 TURNED_AWAY: Final = -0.3
 """Skin that looks further away than this in the photo never comes to the front."""
 INSIDE: Final = (Region.EYE_LEFT, Region.EYE_RIGHT, Region.SOCKET, Region.MOUTH, Region.TONGUE)
@@ -196,12 +198,14 @@ class FaceLayer:
 
 
 def _inside_oval(reference: Reference) -> Float32[np.ndarray, "vertices"]:
-    """Distance of each vertex inside the face's oval, over the face's height; -1 for the back of the head."""
+    """Distance of each vertex inside the face's oval, over the face's height; -1 behind the face."""
     oval = reference.avatar.marks[list(OVAL)].astype(np.float32)
     distance = np.array(
         [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in reference.points], np.float32
     )
     front = reference.identity.rest[:, 2] > reference.identity.joints[RIG_INDEX["head"], 2]
+    x, y = np.clip(reference.points.astype(int), 0, reference.avatar.side - 1).T
+    front &= reference.depth < reference.fragments.depth[y, x] + HIDDEN_M
     return np.where(front, distance / reference.face_px, np.float32(-1))
 
 

@@ -12,15 +12,16 @@ from typing import Final, Self
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
+from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 
-from models.body.rig import Region
+from models.body.body import BodyModel
+from models.body.rig import RIG_INDEX, Region
 from models.controls.interpolate import interpolate
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
 from models.kernels import gather
-from models.motion.frame import EXPRESSION_INDEX
 
 SPACING_PX: Final = 8
 MARGIN_NODES: Final = 6
@@ -33,10 +34,10 @@ LEADERS: Final = 40
 """Nails that one free node listens to; those left out carry less than a few percent."""
 NEAR_M, FAR_M = 0.05, 100.0
 """Depth of what is nearest, and of the nodes that stay."""
-STEP_M: Final = 0.012
-"""Where the depth rises by more, the chin ends and the neck behind it begins."""
-DROPS: Final = 0.5
-"""The chin is what drops at least this much of the most that an opening jaw takes along."""
+STEP_M: Final = 0.008
+"""Where the depth rises by more within two pixels, the head ends and the neck behind it begins."""
+HEAD_ALONE: Final = 0.8
+"""Weight of the head's joint, from which on surface is the head's and not the neck's."""
 NAILED: Final = (Region.TORSO, Region.HEAD, Region.HAND)
 
 
@@ -69,7 +70,7 @@ class Sheet:
         pixel = np.clip(nodes.astype(int), 0, side - 1)
         firm = np.isin(reference.body.regions, NAILED) & (reference.facing > LEAST_FACING)
         hook = pixel.copy()
-        hook[inside] = _at_the_chin(reference, firm & _chin(reference), pixel[inside])
+        nodes[inside], hook[inside] = _at_the_edge(reference, firm, pixel[inside])
         triangle = reference.fragments.triangle[hook[:, 1], hook[:, 0]]
         on_body = inside & (triangle >= 0) & firm[triangle]
         nailed, free = np.flatnonzero(on_body), np.flatnonzero(~on_body)
@@ -121,37 +122,40 @@ class Sheet:
         return source
 
 
-def _chin(reference: Reference) -> Bool[np.ndarray, "triangles"]:
-    """Return which part of the surface an opening jaw takes along."""
-    body = reference.body
-    drop = np.zeros(len(body.mean), np.float32)
-    drop[body.expression_vertices] = -body.expression[EXPRESSION_INDEX["jawOpen"], :, 1]
-    head = body.regions == Region.HEAD
-    return head & (drop[body.triangles].mean(1) > DROPS * drop[body.triangles[head]].max())
+def _skull(body: BodyModel) -> Bool[np.ndarray, "triangles"]:
+    """Return which part of the surface turns with the head alone; the neck turns by half."""
+    share = (body.skin_weights * (body.skin_joints == RIG_INDEX["head"])).sum(1)
+    return (body.regions == Region.HEAD) & (share[body.triangles].mean(1) > HEAD_ALONE)
 
 
-def _at_the_chin(
-    reference: Reference, chin: Bool[np.ndarray, "triangles"], pixel: Int64[np.ndarray, "nodes 2"]
-) -> Int64[np.ndarray, "nodes 2"]:
-    """Return the pixel that each node hangs on: its own, or the chin's when it lies just behind its edge.
+def _at_the_edge(
+    reference: Reference, firm: Bool[np.ndarray, "triangles"], pixel: Int64[np.ndarray, "nodes 2"]
+) -> tuple[Float32[np.ndarray, "nodes 2"], Int64[np.ndarray, "nodes 2"]]:
+    """Return where each node lies in the photo, and the pixel that it hangs on.
 
-    That edge runs between nodes. Were those beyond it nailed to the neck, it would be drawn out to them, and
-    a closing jaw would leave teeth like a saw's below the chin.
+    The edge of jaw and chin runs between nodes. Those just behind it are moved to it and hang on the head.
+    Were they the neck's, a closing jaw would draw the edge out to them, with teeth like a saw's; and were
+    they the head's where they are, a chin that sinks would take along what lies below it.
     """
-    side = reference.avatar.side
     triangle = reference.fragments.triangle
     depth = interpolate(reference.fragments, reference.body.triangles, reference.depth[:, None])[..., 0]
-    front = np.where((triangle >= 0) & chin[triangle], depth, np.inf)
-    behind = depth[pixel[:, 1], pixel[:, 0]] - STEP_M
-    chosen, undecided = pixel.copy(), np.isfinite(behind)
-    reach = np.arange(-SPACING_PX, SPACING_PX + 1)
-    ways = np.stack(np.meshgrid(reach, reach), -1).reshape(-1, 2)
-    for way in ways[np.argsort((ways**2).sum(1), kind="stable")]:
-        there = np.clip(pixel + way, 0, side - 1)
-        found = undecided & (front[there[:, 1], there[:, 0]] < behind)
-        chosen[found] = there[found]
-        undecided &= ~found
-    return chosen
+    head = (triangle >= 0) & _skull(reference.body)[triangle]
+    beside = cv2.dilate(np.nan_to_num(depth), np.ones((5, 5), np.uint8))
+    within = cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    edge, held = (_nearest(where) for where in (within & (beside - depth > STEP_M), head & firm[triangle]))
+    column, row = pixel.T
+    x, y = edge[:, row, column]
+    at_edge = np.stack([x, y], 1)
+    behind = ~head[row, column] & (np.nan_to_num(depth[row, column] - depth[y, x]) > STEP_M)
+    behind &= np.abs(pixel - at_edge).max(1) <= SPACING_PX
+    nodes, hook = pixel.astype(np.float32), pixel.copy()
+    nodes[behind], hook[behind] = at_edge[behind], held[:, y, x].T[behind]
+    return nodes, hook
+
+
+def _nearest(where: Bool[np.ndarray, "side side"]) -> Int64[np.ndarray, "2 side side"]:
+    """Return column and row of the nearest pixel that is one of these, for every pixel."""
+    return distance_transform_edt(~where, return_distances=False, return_indices=True)[::-1].astype(np.int64)
 
 
 def _near_person(reference: Reference, pixel: Int64[np.ndarray, "nodes 2"]) -> Bool[np.ndarray, "nodes"]:

@@ -11,6 +11,7 @@ from models.body.rig import Region
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import open_reference
 from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE
+from models.controls.sheet import SPACING_PX
 from models.portrait.marks import shared_marks
 from models.warp import WarpPicture
 from tests.models.poses import pose
@@ -74,25 +75,31 @@ def test_the_mouth_s_lining_stays_behind_the_skin(avatar, warp):
         assert count <= 2 or np.sort(stats[1:, cv2.CC_STAT_AREA])[-2] <= 3
 
 
-def test_what_lies_just_below_the_chin_moves_with_it(avatar, warp):
-    """An edge between nodes of the sheet would become a saw's teeth."""
-    reference = warp.reference
+def test_the_chins_edge_moves_with_it_and_what_lies_below_does_not(avatar, warp):
+    """An edge between nodes of the sheet would become a saw's teeth, and so would a collar taken along."""
+    reference, sheet = warp.reference, warp._sheet
     still, dropped = (reference.pose(pose(jawOpen=weight)) for weight in (0.0, 0.3))
-    sheet = warp._sheet
-    chin = avatar.marks[152]
-    moved = []
-    for posed in (still, dropped):
-        nails = np.zeros((len(sheet.nodes), 2), np.float32)
-        way = (posed.points - reference.points)[sheet.corners]
-        nails[sheet.nailed] = (sheet.weights[..., None] * way).sum(1)
-        moved.append(nails)
-    fall = (moved[1] - moved[0])[:, 1]
-    offset = sheet.nodes - chin
-    below = (np.abs(offset[:, 0]) < 12) & (offset[:, 1] > 0) & (offset[:, 1] < 7)
-    above = (np.abs(offset[:, 0]) < 12) & (offset[:, 1] < 0) & (offset[:, 1] > -9)
-    assert below.any()
-    assert above.any()
-    assert fall[below].min() > 0.6 * fall[above].mean() > 1
+    fall = np.full(len(sheet.nodes), np.nan)
+    way = (dropped.points - still.points)[sheet.corners]
+    fall[sheet.nailed] = (sheet.weights[..., None] * way).sum(1)[:, 1]
+    offset = sheet.nodes - avatar.marks[152]
+    beside = np.abs(offset[:, 0]) < 12
+    edge = beside & (np.abs(offset[:, 1]) < 4) & (sheet.nodes % SPACING_PX != 0).any(1)
+    below = beside & (offset[:, 1] > 9) & (offset[:, 1] < 25)
+    above = beside & (offset[:, 1] < 0) & (offset[:, 1] > -9)
+    assert edge.sum() >= 3, "nodes lie on the edge itself"
+    assert fall[edge].min() > 0.6 * np.nanmean(fall[above]) > 1
+    assert np.nanmax(fall[below]) < 0.1 * np.nanmean(fall[above])
+
+
+def test_a_turned_head_bares_no_skin_the_photo_hides(warp):
+    """Below the jaw lies skin inside the face's outline; beside a jaw that has turned it would be dashes."""
+    reference, face = warp.reference, warp._face
+    skin = np.setdiff1d(face.triangles[face.kinds == SKIN], face.triangles[face.kinds != SKIN])
+    skin = skin[face.attributes[skin, 0] > 0]
+    x, y = reference.points[face.vertices][skin].astype(int).T
+    far = reference.depth[face.vertices][skin] - reference.fragments.depth[y, x]
+    assert far.max() < 0.013
 
 
 def test_a_photo_that_moves_by_half_a_pixel_stays_sharp(avatar, warp):
