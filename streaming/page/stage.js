@@ -30,8 +30,13 @@ export class Stage {
     $("presence-text").textContent = (STATE_WORDS[state] ?? "") + whom;
   }
 
-  setPoster(url, title) {
+  /** Show a portrait once it is there as a whole, rather than line by line. */
+  async setPoster(url, title) {
     const poster = $("poster");
+    const whole = Object.assign(new Image(), { src: url });
+    this.awaited = whole;
+    await whole.decode().catch(() => {}); // a portrait that is broken still has its name
+    if (this.awaited !== whole) return;
     poster.src = url;
     poster.hidden = false;
     poster.alt = `Portrait of ${title}`;
