@@ -118,15 +118,13 @@ class Visits:
         self.opened += 1
         return visit.key, answer
 
-    async def end(self, key: str) -> bool:
-        """End a visit and wait until it is freed. Returns False when there is none of this key."""
-        found = self._running.get(key)
-        if found is None:
-            return False
+    async def end(self, key: str) -> None:
+        """End a visit and wait until it is freed. There may be none of this key: it is over already."""
+        if (found := self._running.get(key)) is None:
+            return
         visit, task = found
         visit.end()
         await asyncio.wait([task])
-        return True
 
     async def aclose(self) -> None:
         """End every visit."""
