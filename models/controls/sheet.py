@@ -142,14 +142,17 @@ def _at_the_edge(
     head = (triangle >= 0) & _skull(reference.body)[triangle]
     beside = cv2.dilate(np.nan_to_num(depth), np.ones((5, 5), np.uint8))
     within = cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    edge, held = (_nearest(where) for where in (within & (beside - depth > STEP_M), head & firm[triangle]))
+    at_edge, holds = within & (beside - depth > STEP_M), head & firm[triangle]
+    if not (at_edge.any() and holds.any()):
+        return pixel.astype(np.float32), pixel
+    edge, held = _nearest(at_edge), _nearest(holds)
     column, row = pixel.T
     x, y = edge[:, row, column]
-    at_edge = np.stack([x, y], 1)
+    there = np.stack([x, y], 1)
     behind = ~head[row, column] & (np.nan_to_num(depth[row, column] - depth[y, x]) > STEP_M)
-    behind &= np.abs(pixel - at_edge).max(1) <= SPACING_PX
+    behind &= np.abs(pixel - there).max(1) <= SPACING_PX
     nodes, hook = pixel.astype(np.float32), pixel.copy()
-    nodes[behind], hook[behind] = at_edge[behind], held[:, y, x].T[behind]
+    nodes[behind], hook[behind] = there[behind], held[:, y, x].T[behind]
     return nodes, hook
 
 

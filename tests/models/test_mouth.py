@@ -11,7 +11,7 @@ from models.body.rig import Region
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import open_reference
 from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE
-from models.controls.sheet import SPACING_PX
+from models.controls.sheet import SPACING_PX, Sheet
 from models.portrait.marks import shared_marks
 from models.warp import WarpPicture
 from tests.models.poses import pose
@@ -90,6 +90,11 @@ def test_the_chins_edge_moves_with_it_and_what_lies_below_does_not(avatar, warp)
     assert edge.sum() >= 3, "nodes lie on the edge itself"
     assert fall[edge].min() > 0.6 * np.nanmean(fall[above]) > 1
     assert np.nanmax(fall[below]) < 0.1 * np.nanmean(fall[above])
+
+
+def test_a_photo_that_ends_at_the_chin_moves_no_nodes(warp, monkeypatch):
+    monkeypatch.setattr("models.controls.sheet.STEP_M", 10.0)
+    assert (Sheet.build(warp.reference).nodes % SPACING_PX == 0).all()
 
 
 def test_a_turned_head_bares_no_skin_the_photo_hides(warp):

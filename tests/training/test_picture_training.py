@@ -26,7 +26,7 @@ from training.pictures.config import LossConfig, NoiseConfig, PictureTraining, l
 from training.pictures.cycle import cycle, motion_to, posed_as  # noqa: E402
 from training.pictures.data import Clips, cut, vary  # noqa: E402
 from training.pictures.loss import draw_noisy, mouth, picture_loss  # noqa: E402
-from training.pictures.pack import pack  # noqa: E402
+from training.pictures.pack import _singles, pack  # noqa: E402
 from training.pictures.poses import other_pose, photo_pose  # noqa: E402
 from training.pictures.quantise import KEPT, quantise  # noqa: E402
 from training.pictures.train import Trainer, decibels  # noqa: E402
@@ -211,6 +211,17 @@ def test_a_round_in_four_shows_a_bad_cameras_photo(default_photo, tmp_path, monk
     assert fine[1] < 0.9 * min(fine[0], fine[2])
     edges = [np.abs(np.diff(clip.warp[0].astype(float), axis=1)).max() for clip in clips]
     assert edges[1] > 0.7 * edges[0], "the warp's own edges are as sharp as ever"
+
+
+def test_a_bad_camera_is_the_same_when_packing_goes_on(tmp_path):
+    def cameras():
+        jobs = _singles([Path("a.png"), Path("b.png")], tmp_path, range(8, 16), 1, 3, coarse=True)
+        return [job.camera for job in jobs]
+
+    whole = cameras()
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "0000-008.safetensors").touch()
+    assert cameras() == whole != [None]
 
 
 @pytest.mark.parametrize("grainy", [False, True])

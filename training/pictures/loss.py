@@ -68,11 +68,10 @@ def mouth(
     controls: Float[Tensor, "frames planes small small"], side: int
 ) -> Float[Tensor, "frames 1 side side"]:
     """Return 1 on the mouth, open or shut, and close around it."""
-    across, up = (
-        (low < place) & (place < high)
-        for place, (low, high) in zip(controls[:, :2].unbind(1), MOUTH, strict=True)
-    )
-    return interpolate((across & up).float()[:, None], (side, side), mode="bilinear")
+    (right, left), (low, high) = MOUTH
+    across, up = controls[:, 0], controls[:, 1]
+    inside = (right < across) & (across < left) & (low < up) & (up < high)
+    return interpolate(inside.float()[:, None], (side, side), mode="bilinear")
 
 
 def picture_loss(

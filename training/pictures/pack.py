@@ -46,8 +46,8 @@ class Job:
     seeds: tuple[int, ...]
     frames: int
     """Of each clip."""
-    coarse: bool = False
-    """Whether the photo is a bad camera's."""
+    camera: tuple[int, ...] | None = None
+    """Seed of the bad camera that took the photo, if one did."""
 
 
 def pack(
@@ -80,7 +80,7 @@ def pack(
     jobs += [
         job
         for turn, numbers in enumerate(_rounds(photographs, SEVERAL))
-        for job in _singles(paths, out, numbers, held_out, seed, turn % COARSE_ROUNDS == 1)
+        for job in _singles(paths, out, numbers, held_out, seed, coarse=turn % COARSE_ROUNDS == 1)
     ]
     with ProcessPoolExecutor(workers) as pool:
         for _ in track(pool.map(_work, jobs), "Photographs", total=len(jobs)):
@@ -99,10 +99,11 @@ def _round(paths: list[Path], out: Path, numbers: range, held_out: int, seed: in
 
 
 def _singles(
-    paths: list[Path], out: Path, numbers: range, held_out: int, seed: int, coarse: bool
+    paths: list[Path], out: Path, numbers: range, held_out: int, seed: int, *, coarse: bool
 ) -> Iterator[Job]:
     for index, path in enumerate(paths[: len(paths) - held_out]):
-        yield from _job(path, out, SINGLE, index, numbers, seed + OTHER_POSES, 1, coarse)
+        camera = (seed, index, numbers.start) if coarse else None
+        yield from _job(path, out, SINGLE, index, numbers, seed + OTHER_POSES, 1, camera)
 
 
 def _job(
@@ -113,13 +114,13 @@ def _job(
     numbers: range,
     seed: int,
     frames: int,
-    coarse: bool = False,
+    camera: tuple[int, ...] | None = None,
 ) -> Iterator[Job]:
     names = {number: out / part / f"{index:04d}-{number:03d}.safetensors" for number in numbers}
     missing = {number: clip for number, clip in names.items() if not clip.exists()}
     if missing:
         seeds = tuple(seed + 1_000_003 * index + number for number in missing)
-        yield Job(path, out / AVATARS, tuple(missing.values()), seeds, frames, coarse)
+        yield Job(path, out / AVATARS, tuple(missing.values()), seeds, frames, camera)
 
 
 def _work(job: Job) -> None:
@@ -128,14 +129,14 @@ def _work(job: Job) -> None:
         if not (job.avatars / name / CARD).exists():
             create_avatar(job.photo, name, job.avatars, progress=lambda *_: None)
         avatar = load_avatar(job.avatars / name)
-        warp = WarpPicture(_coarsened(avatar, job.seeds[0]) if job.coarse else avatar)
+        warp = WarpPicture(avatar if job.camera is None else _coarsened(avatar, job.camera))
         for clip, seed in zip(job.clips, job.seeds, strict=True):
             make_clip(warp, seed, job.frames).save(clip)
     except PortraitError as error:
         _log.warning("%s is left out: %s", job.photo.name, error)
 
 
-def _coarsened(avatar: Avatar, seed: int) -> Avatar:
+def _coarsened(avatar: Avatar, seed: tuple[int, ...]) -> Avatar:
     """Return a person as a bad camera saw them."""
     rng = np.random.default_rng(seed)
     camera = Camera.draw(rng)
