@@ -12,7 +12,7 @@ pytest.importorskip("accelerate")
 from models.controls.window import Window  # noqa: E402
 from models.picture import Tier  # noqa: E402
 from models.video.calm import fineness  # noqa: E402
-from models.video.conditions import CONTROL_SIDE, SIDE, observe  # noqa: E402
+from models.video.conditions import CONTROL_SIDE, FIRST_CLASS, SIDE, observe  # noqa: E402
 from models.video.network import Given, PictureNet, earlier, prior  # noqa: E402
 from models.video.shape import PictureShape  # noqa: E402
 from models.video.weights import PictureWeights, time_turns  # noqa: E402
@@ -22,18 +22,31 @@ from training.pictures import data  # noqa: E402
 from training.pictures.camera import Camera  # noqa: E402
 from training.pictures.checkpoint import load_net, save_net  # noqa: E402
 from training.pictures.clip import FRAMES, PictureClip, make_clip  # noqa: E402
-from training.pictures.config import LossConfig, NoiseConfig, PictureTraining, load_training  # noqa: E402
+from training.pictures.config import (  # noqa: E402
+    LossConfig,
+    NoiseConfig,
+    PictureTraining,
+    StageConfig,
+    load_training,
+)
 from training.pictures.cycle import cycle, motion_to, posed_as  # noqa: E402
-from training.pictures.data import Clips, cut, vary  # noqa: E402
+from training.pictures.data import Clips  # noqa: E402
 from training.pictures.loss import draw_noisy, mouth, picture_loss  # noqa: E402
 from training.pictures.pack import _singles, pack  # noqa: E402
+from training.pictures.part import Part, as_planes, cut  # noqa: E402
 from training.pictures.poses import other_pose, photo_pose  # noqa: E402
 from training.pictures.quantise import KEPT, quantise  # noqa: E402
 from training.pictures.train import Trainer, decibels  # noqa: E402
+from training.pictures.vary import vary  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 CONFIGS = Path(__file__).parents[2] / "configs" / "pictures"
 SMALL = PictureShape(width=8, deep=16, outer=1, inner=1, fine=4)
+
+
+def stage(batch: int, crop_px: int, kind: str = "image", **more: object) -> StageConfig:
+    """What is drawn for one step of a stage."""
+    return StageConfig(stage=kind, steps=1, batch=batch, crop_px=crop_px, **more)
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +135,14 @@ def test_a_part_shows_one_place_of_everything(clip, tmp_path):
 def test_as_many_single_pictures_are_photographs_as_was_said(clip, tmp_path, monkeypatch, share):
     monkeypatch.setattr(data, "vary", lambda part, *_: part)
     clip.save(tmp_path / "0.safetensors")
-    drawn = Clips(tmp_path, 0).draw(40, SIDE, moving=False, photographs=share).target
-    photo = data.as_planes(clip.target[:1])
+    drawn = Clips(tmp_path, 0).draw(stage(40, SIDE, photographs=share)).target
+    photo = as_planes(clip.target[:1])
     assert float((drawn == photo).all(dim=(1, 2, 3)).float().mean()) == share
 
 
 def test_twins_are_mirror_images_in_all_that_is_given(clip, tmp_path):
     clip.save(tmp_path / "0.safetensors")
-    batch = Clips(tmp_path, 0).draw(4, 128, moving=False, twins=True)
+    batch = Clips(tmp_path, 0).draw(stage(4, 128, loss=LossConfig(mirror=1.0)))
     noisy, t = draw_noisy(batch, NoiseConfig())
     for plane in (batch.target, batch.given.warp, batch.given.reference, noisy):
         one, other = plane.chunk(2)
@@ -142,7 +155,7 @@ def test_twins_are_mirror_images_in_all_that_is_given(clip, tmp_path):
 
 def test_a_cheek_completed_unlike_its_mirror_image_costs(clip, tmp_path):
     clip.save(tmp_path / "0.safetensors")
-    batch = Clips(tmp_path, 0).draw(2, 128, moving=False, twins=True)
+    batch = Clips(tmp_path, 0).draw(stage(2, 128, loss=LossConfig(mirror=1.0)))
     made = batch.target.clone()
     assert picture_loss(made, batch, LossConfig(mirror=1.0), None).mirror == 0
     made[0, :, :, :64] += 0.5
@@ -160,6 +173,51 @@ def test_the_error_counts_more_at_the_lips_even_when_they_are_shut(warp):
     assert (lips > 0.5).all()
     assert (eyes == 0).all()
     assert more.mean() < 0.1
+
+
+def test_a_stranger_is_bent_alike_in_all_that_is_given(clip, tmp_path):
+    """The lips of the picture stay where Cᵈ says, and truth and warp differ no more than before."""
+    clip.save(tmp_path / "clip.safetensors")
+    part = cut(tmp_path / "clip.safetensors", np.s_[:1], (0, 0), SIDE)
+    marked = part.frames(np.copy)
+    inside = mouth(torch.from_numpy(part.controls), SIDE)[0, 0].numpy() > 0.5
+    marked.target[0][inside] = marked.warp[0][inside] = (255, 0, 255)
+    for seed in range(4):
+        bent = vary(marked, np.random.default_rng(seed), blurred=0.0, strangers=1.0)
+        there = mouth(torch.from_numpy(bent.controls), SIDE)[0, 0].numpy() > 0.5
+        apart = bent.target[0].astype(float) - bent.target[0][there].mean(0)
+        pink = np.abs(apart).sum(-1) < 120
+        assert (pink & there).sum() > 0.8 * (pink | there).sum()
+        assert (there != inside).mean() > 0.002, "it moved"
+        assert (bent.target[0][there] == bent.warp[0][there]).mean() > 0.97
+        classes = bent.controls[0, FIRST_CLASS:-1]
+        assert (classes.sum(0) == 1).all(), "each place is of one class still"
+
+
+def test_grey_stays_grey_on_strangers_but_for_the_light(clip):
+    grey = np.repeat(np.random.default_rng(0).integers(60, 180, (1, 64, 64, 1), np.uint8), 3, -1)
+    part = Part(grey, grey, grey, np.zeros((1, 16, 16, 16), np.float32))
+    only = Unturned(np.random.PCG64(1))
+    seen = vary(part, only, blurred=0.0, strangers=1.0).target.astype(int)
+    assert np.ptp(seen, axis=-1).max() <= 1
+    assert np.abs(seen - grey).max() > 5
+
+
+class Unturned(np.random.Generator):
+    """Neither mirrors nor colours a part."""
+
+    def random(self):
+        self.calls = getattr(self, "calls", 0) + 1
+        return 0.9
+
+
+def test_relative_error_asks_the_same_of_easy_and_of_hard_pictures(clip, tmp_path):
+    clip.save(tmp_path / "0.safetensors")
+    batch = Clips(tmp_path, 0).draw(stage(2, 128))
+    errors = torch.tensor([0.05, 0.5])[:, None, None, None].requires_grad_()
+    picture_loss(batch.target + errors, batch, LossConfig(square=0.0, relative=1.0), None).total.backward()
+    slopes = errors.grad.flatten() * errors.detach().flatten()
+    assert slopes[0] == pytest.approx(slopes[1].item(), rel=0.05), "a tenth less error is worth the same"
 
 
 def test_mirrors_swap_the_eyes(clip, tmp_path):
@@ -244,16 +302,18 @@ def test_single_pictures_are_drawn_beside_the_clips_own(clip, tmp_path):
     one = {name: getattr(clip, name)[:1] for name in ("warp", "dense", "semantic", "visible")}
     replace(clip, **one, target=black).save(singles / "a.safetensors")
     clips = Clips(tmp_path / "train", 0, singles)
-    drawn = clips.draw(40, SIDE, moving=False, blurred=0, photographs=1.0).target
+    drawn = clips.draw(stage(40, SIDE, blurred=0.0, photographs=1.0)).target
     dark = int((drawn.amax((1, 2, 3)) < -0.9).sum())
     assert 8 <= dark <= 32
-    assert clips.draw(40, SIDE, moving=False, blurred=0, photographs=0.0).target.amax((1, 2, 3)).min() > -0.9
+    assert clips.draw(stage(40, SIDE, blurred=0.0, photographs=0.0)).target.amax((1, 2, 3)).min() > -0.9
 
 
 def test_photographs_stand_still_among_clips(clip, tmp_path):
     clip.save(tmp_path / "0.safetensors")
     clips = Clips(tmp_path, 0)
-    still, moving = (clips.draw(2 * FRAMES, SIDE, moving=True, photographs=share) for share in (1.0, 0.0))
+    still, moving = (
+        clips.draw(stage(2 * FRAMES, SIDE, "temporal", photographs=share)) for share in (1.0, 0.0)
+    )
     assert still.clip == moving.clip == FRAMES
     frames = still.target.unflatten(0, (-1, FRAMES))
     assert (frames == frames[:, :1]).all()
@@ -286,7 +346,7 @@ def test_the_prior_trusts_what_is_clean():
 
 
 def test_noise_from_the_warp_and_from_the_truth(packed):
-    batch = Clips(packed / "train", 0).draw(8, 64, moving=True)
+    batch = Clips(packed / "train", 0).draw(stage(8, 64, "temporal"))
     torch.manual_seed(0)
     noisy, t = draw_noisy(batch, NoiseConfig(from_warp=1.0, start=0.5, spread=0.1))
     assert ((t >= 0.4) & (t <= 0.6)).all()

@@ -51,6 +51,9 @@ class LossConfig(Strict):
     """Weights of the parts of the loss."""
 
     square: Weight = 1.0
+    relative: Weight = 0.0
+    """Logarithm of each picture's squared error: a tenth less of it is worth the same in every picture, where
+    the squared error itself hears the hardest alone."""
     absolute: Weight = 0.0
     mouth: Weight = 0.0
     """How much more the squared error counts at the mouth."""
@@ -80,6 +83,8 @@ class StageConfig(Strict):
     """Share of samples made as coarse as a bad camera's."""
     photographs: Fraction = 0.7
     """Share of samples whose truth is a photograph, still in clips; others have its own warp for truth."""
+    strangers: Fraction = 0.0
+    """Share of samples made somebody else: bent, tinted, in another light."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 6e-4
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()

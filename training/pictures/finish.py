@@ -14,8 +14,8 @@ from torch.nn.functional import leaky_relu, softplus
 
 from models.video.network import PictureNet
 from training.pictures.config import LossConfig, NoiseConfig
-from training.pictures.data import Batch
 from training.pictures.loss import Losses, Perceptual, noised, picture_loss
+from training.pictures.part import Batch
 
 AGAIN = 0.25
 """Diffusion time of the second step."""

@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate, l1_loss
 
 from training.pictures.config import LossConfig, NoiseConfig
-from training.pictures.data import Batch
+from training.pictures.part import Batch
 
 MOUTH: Final = ((-0.07, 0.07), (0.49, 0.605))
 """Where lips, mouth and a tenth of a face around them lie in Cᵈ, across and upward."""
+LEAST: Final = 1e-4
+"""No picture is asked for less squared error than this: 46 dB."""
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """Distance of pictures in -1..1, one number for each."""
 
@@ -23,6 +25,7 @@ class Losses:
     """Parts of the loss and their weighted sum."""
 
     square: Float[Tensor, ""]
+    relative: Float[Tensor, ""]
     absolute: Float[Tensor, ""]
     edges: Float[Tensor, ""]
     perceptual: Float[Tensor, ""]
@@ -84,20 +87,22 @@ def picture_loss(
     made = made.float()
     zero = made.new_zeros(())
     absolute, error = l1_loss(made, batch.target), made - batch.target
-    square = (error.square() * (1 + weights.mouth * mouth(batch.given.controls, made.shape[-1]))).mean()
+    weighted = error.square() * (1 + weights.mouth * mouth(batch.given.controls, made.shape[-1]))
+    square, relative = weighted.mean(), (weighted.mean(dim=(1, 2, 3)) + LEAST).log().mean()
     edges = sum((error.diff(dim=axis).abs().mean() for axis in (2, 3)), zero)
     seen = perceptual(made, batch.target).mean() if perceptual and weights.perceptual else zero
     moving = error.unflatten(0, (-1, batch.clip)).diff(dim=1).square().mean() if batch.clip > 1 else zero
     apart = _apart(*made.chunk(2)) if batch.twins else zero
     total = (
         weights.square * square
+        + weights.relative * relative
         + weights.absolute * absolute
         + weights.edges * edges
         + weights.perceptual * seen
         + weights.flicker * moving
         + weights.mirror * apart
     )
-    return Losses(square, absolute, edges, seen, moving, apart, total)
+    return Losses(square, relative, absolute, edges, seen, moving, apart, total)
 
 
 def _apart(

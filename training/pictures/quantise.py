@@ -14,9 +14,12 @@ from torch import Tensor, nn
 from models.video.network import PictureNet
 from models.video.weights import PictureWeights
 from training.pictures.checkpoint import load_net
+from training.pictures.config import StageConfig
 from training.pictures.data import Clips
 from training.pictures.samples import restored
 
+SEEN: Final = StageConfig(stage="temporal", steps=1, batch=8, crop_px=256)
+"""What it is watched on."""
 KEPT: Final = ("noisy", "warp", "reference", "controls", "fine.0", "out")
 """Convolutions that see pixels or make them."""
 SHARE: Final = 0.9999
@@ -41,7 +44,7 @@ def quantise(weights: Path, clips: Path, out: Path, *, batches: int = 12, seed: 
     hooks = [layer.register_forward_pre_hook(_watch(seen, name)) for name, layer in _layers(net)]
     draw = Clips(clips, seed)
     for number in range(batches):
-        restored(net, draw.draw(8, 256, moving=True), steps=2, seed=number)
+        restored(net, draw.draw(SEEN), steps=2, seed=number)
     for hook in hooks:
         hook.remove()
     ranges = {name: float(torch.cat(values).abs().quantile(SHARE)) for name, values in seen.items()}

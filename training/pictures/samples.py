@@ -10,8 +10,8 @@ from torch import Tensor
 
 from models.video.network import PictureNet
 from models.video.runtime import TEMPERATURE, TIMES
-from training.pictures.data import Batch
 from training.pictures.loss import noised
+from training.pictures.part import Batch
 
 
 @torch.no_grad()

@@ -22,10 +22,11 @@ from models.video.network import PictureNet
 from training.common.loop import seed_all
 from training.pictures.checkpoint import grown, load_net, save_net
 from training.pictures.config import PictureTraining, StageConfig
-from training.pictures.data import Batch, Clips
+from training.pictures.data import Clips
 from training.pictures.finish import Critic, finish_step
 from training.pictures.loss import Losses, Perceptual, draw_noisy, picture_loss
 from training.pictures.pack import HELD_OUT, SINGLE, TRAIN
+from training.pictures.part import Batch
 from training.pictures.samples import restored, save_sheet
 
 WEIGHTS, RAW, STATE, SCALARS, SAMPLES = (
@@ -108,14 +109,7 @@ class Trainer:
             self.net.load_state_dict(self.ema.state_dict())
         for group in self._optimiser.param_groups:
             group["lr"] = stage.learning_rate * pace(done, stage.steps, self.run.warmup_steps)
-        batch = self._clips.draw(
-            stage.batch,
-            stage.crop_px,
-            moving=stage.stage == "temporal",
-            blurred=stage.blurred,
-            photographs=stage.photographs,
-            twins=stage.loss.mirror > 0,
-        )
+        batch = self._clips.draw(stage)
         self._optimiser.zero_grad(set_to_none=True)
         losses = self._losses(stage, batch)
         self._accelerator.backward(losses.total)
