@@ -10,7 +10,7 @@ from numba import njit
 from models.body.rig import Region
 from models.controls.window import Window
 
-WIDE: Final = (0.2, 0.45)
+WIDE: Final = (0.3, 0.5)
 """From the first of these weights of the jaw on trust fades, and ends at the second."""
 FEATHER: Final = 0.07
 """Width of the window's soft edge, over its side."""
@@ -59,7 +59,7 @@ def blend(
         edge: see `feather`.
         share: how much of it, 0..1.
     """
-    full = cv2.resize(added, (window.span, window.span), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(added, (window.span, window.span), interpolation=cv2.INTER_CUBIC)
     _add(picture[window.box], full, edge, np.float32(share))
 
 

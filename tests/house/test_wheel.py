@@ -1,39 +1,16 @@
 """What is installed from a built wheel is complete: page, presets, weights, and no tests."""
 
-import shutil
-import subprocess
-import sys
-import zipfile
-
 import pytest
 
 from tests.house.repository import IMPORTED, ROOT, own_files
+from tests.house.wheels import build_wheel
 
 NEEDED = (".py", ".yaml", ".safetensors", ".html", ".css", ".js", ".svg", ".png", ".woff2")
 
 
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory):
-    source, wheels = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheels")
-    for path in own_files():
-        copy = source / path.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        wheels,
-        ".",
-    ]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (wheel,) = wheels.glob("visavis-*.whl")
-    return set(zipfile.ZipFile(wheel).namelist())
+    return set(build_wheel(ROOT, tmp_path_factory.mktemp("source")).namelist())
 
 
 def test_everything_the_rooms_need_is_inside(wheel_names):

@@ -1,13 +1,9 @@
 """The plugins as they are installed elsewhere: complete, typed, in nobody's way."""
 
-import shutil
-import subprocess
-import sys
-import zipfile
-
 import pytest
 
 from tests.house.repository import ROOT, own_files
+from tests.house.wheels import build_wheel
 
 PACKAGES = {
     "visavis-client": "visavis_client",
@@ -19,28 +15,8 @@ PACKAGES = {
 @pytest.fixture(scope="module", params=PACKAGES)
 def wheel(request, tmp_path_factory):
     """Name of a package, and the wheel that is built from it."""
-    name, source = request.param, tmp_path_factory.mktemp("source")
-    for path in own_files():
-        folder = ROOT / "plugins" / name
-        if path.is_relative_to(folder):
-            copy = source / path.relative_to(folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        source,
-        ".",
-    ]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (built,) = source.glob("*.whl")
-    return name, zipfile.ZipFile(built)
+    name = request.param
+    return name, build_wheel(ROOT / "plugins" / name, tmp_path_factory.mktemp("source"))
 
 
 def test_everything_is_inside_and_nothing_else(wheel):
