@@ -26,6 +26,7 @@ _FINGERS: Final = np.array(
     [[[RIG_INDEX[f"{f}_{side}_{p}"] for p in (1, 2, 3)] for f in FINGERS] for side in ("left", "right")],
     np.int32,
 )
+_TO_HEAD: Final = np.array([RIG_INDEX[name] for name in ("root", "spine", "chest", "neck", "head")], np.int32)
 _EYES: Final = np.array([RIG_INDEX["eye_left"], RIG_INDEX["eye_right"]], np.int32)
 _LOOKS: Final = np.array(
     [
@@ -131,6 +132,11 @@ def gazing_rotations(
         rotations[_EYES[eye], 1] += outward * GAZE_RAD[0] * (look[eye, 0] - look[eye, 1])
         rotations[_EYES[eye], 0] += GAZE_RAD[1] * (look[eye, 2] - look[eye, 3])
     return rotations
+
+
+def aside_deg(rotations: Float32[np.ndarray, "joints 3"]) -> float:
+    """Return by how many degrees the head is turned to either side of the camera; turns of joints add up."""
+    return abs(float(np.degrees(rotations[_TO_HEAD, 1].sum())))
 
 
 def rotation_matrices(vectors: Float32[np.ndarray, "joints 3"]) -> Float32[np.ndarray, "joints 3 3"]:

@@ -12,6 +12,8 @@ from models.controls.window import Window
 
 WIDE: Final = (0.3, 0.5)
 """From the first of these weights of the jaw on trust fades, and ends at the second."""
+AWAY: Final = (1.0, 5.0)
+"""The same for what lies around a head, by how many degrees it looks further aside than in its photo."""
 FEATHER: Final = 0.07
 """Width of the window's soft edge, over its side."""
 
@@ -24,23 +26,32 @@ def feather(span: int) -> Float32[np.ndarray, "span"]:
 
 
 def trust(
-    semantic: UInt8[np.ndarray, "small small"], opening: float, side: int
+    semantic: UInt8[np.ndarray, "small small"], opening: float, away_deg: float, side: int
 ) -> Float32[np.ndarray, "side side"]:
-    """Return how much counts what is added: all of it, and in a mouth less and less when it opens wide.
+    """Return how much counts what is added: all of it, but in two places.
 
     People who are photographed smile or keep their mouths shut. What is behind wide open jaws the network has
-    hardly seen, and its guess is a veil; there the warp's teeth and tongue are better.
+    hardly seen, and its guess is a veil; there the warp's teeth and tongue are better. And they look into the
+    camera: the network has learned to bring heads back to the front. Around one that turns aside it
+    would draw the ear and cheek that go out of view.
 
     Args:
         semantic: Cᵐ of the window.
         opening: weight of the jaw.
+        away_deg: how much further aside the head looks than in the photo.
         side: of the result.
     """
-    inside = (semantic > Region.MOUTH).astype(np.float32)
-    near = cv2.GaussianBlur(cv2.dilate(inside, np.ones((3, 3), np.uint8)), (0, 0), 0.8)
-    wide = float(np.clip((opening - WIDE[0]) / (WIDE[1] - WIDE[0]), 0, 1))
-    share = 1 - np.float32(wide) * near
+    inside = cv2.dilate((semantic > Region.MOUTH).astype(np.float32), np.ones((3, 3), np.uint8))
+    around = (semantic == 0).astype(np.float32)
+    share = np.ones(semantic.shape, np.float32)
+    for place, lost in ((inside, _rise(opening, WIDE)), (around, _rise(away_deg, AWAY))):
+        if lost > 0:
+            share -= np.float32(lost) * cv2.GaussianBlur(place, (0, 0), 0.8)
     return cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)
+
+
+def _rise(value: float, between: tuple[float, float]) -> float:
+    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
 
 
 def blend(

@@ -9,8 +9,10 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
+from models.body.body import aside_deg
+from models.controls.reference import Posed
 from models.controls.window import Window
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.picture import Picture, Tier
@@ -85,8 +87,7 @@ class LearnedPicture:
         if tier == Tier.FULL:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), state.memory)
-            opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
-            added = self._calm(made.added, posed) * trust(seen.semantic, opening, SIDE)[..., None]
+            added = self._calm(made.added, posed) * self._trust(seen.semantic, posed)[..., None]
             state = LearnedState(made.memory, added, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
@@ -98,6 +99,13 @@ class LearnedPicture:
         if self.size != reference.avatar.side:
             picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return picture, state
+
+    def _trust(
+        self, semantic: UInt8[np.ndarray, "small small"], posed: Posed
+    ) -> Float32[np.ndarray, "side side"]:
+        opening = float(posed.expression[EXPRESSION_INDEX["jawOpen"]])
+        photo = self._warp.reference.avatar.fit.rotations
+        return trust(semantic, opening, aside_deg(posed.rotations) - aside_deg(photo), SIDE)
 
     def _nothing_seen(self) -> PictureMemory:
         return PictureMemory.empty(self._shape, self._program.steps)

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from models.body.rig import Region
+from models.body.body import aside_deg
+from models.body.rig import RIG_INDEX, Region
 from models.controls.window import Window
 from models.motion.frame import MotionFrame
 from models.picture import Tier
@@ -146,10 +147,33 @@ def test_nothing_is_added_outside_the_window():
 def test_a_wide_mouth_is_left_to_the_warp():
     semantic = np.zeros((64, 64), np.uint8)
     semantic[40:50, 24:40] = Region.MOUTH + 1
-    shut, half, wide = (trust(semantic, opening, 128) for opening in (0.1, 0.3, 0.6))
+    shut, half, wide = (trust(semantic, opening, 0.0, 128) for opening in (0.1, 0.4, 0.6))
     assert (shut == 1).all()
     assert wide[90, 64] < 0.1 < half[90, 64] < 0.9
     assert all(share[20, 64] == 1 for share in (shut, half, wide)), "skin is not the mouth"
+
+
+def test_around_a_head_that_turns_aside_the_warp_stays_and_back_to_the_front_all_is_learned():
+    semantic = np.zeros((64, 64), np.uint8)
+    semantic[10:54, 16:48] = Region.HEAD + 1
+    front, half, aside = (trust(semantic, 0.0, away_deg, 128) for away_deg in (-8.0, 3.0, 6.0))
+    assert (front == 1).all()
+    assert aside[64, 8] < 0.01 < 0.4 < half[64, 8] < 0.6
+    assert all(share[64, 64] == 1 for share in (half, aside)), "the face is learned"
+
+
+def test_how_far_aside_a_head_looks_is_counted_from_the_camera(avatar):
+    photo = avatar.fit.rotations
+    turned = photo.copy()
+    turned[RIG_INDEX["neck"], 1] += np.radians(4)
+    turned[RIG_INDEX["head"], 1] += np.radians(5)
+    straight = np.degrees(
+        photo[[RIG_INDEX[name] for name in ("root", "spine", "chest", "neck", "head")], 1]
+    ).sum()
+    assert aside_deg(photo) == pytest.approx(abs(straight), abs=1e-3)
+    assert aside_deg(turned) == pytest.approx(abs(straight + 9), abs=1e-3)
+    turned[RIG_INDEX["head"], 0] += 0.3
+    assert aside_deg(turned) == pytest.approx(abs(straight + 9), abs=1e-3), "nods are none"
 
 
 def test_blending_saturates():
