@@ -12,7 +12,7 @@ pytest.importorskip("accelerate")
 from models.controls.window import Window  # noqa: E402
 from models.picture import Tier  # noqa: E402
 from models.video.calm import fineness  # noqa: E402
-from models.video.conditions import CONTROL_SIDE, FIRST_CLASS, SIDE, observe  # noqa: E402
+from models.video.conditions import CONTROL_SIDE, SIDE, observe  # noqa: E402
 from models.video.network import Given, PictureNet, earlier, prior  # noqa: E402
 from models.video.shape import PictureShape  # noqa: E402
 from models.video.weights import PictureWeights, time_turns  # noqa: E402
@@ -33,11 +33,10 @@ from training.pictures.cycle import cycle, motion_to, posed_as  # noqa: E402
 from training.pictures.data import Clips  # noqa: E402
 from training.pictures.loss import draw_noisy, mouth, picture_loss  # noqa: E402
 from training.pictures.pack import _singles, pack  # noqa: E402
-from training.pictures.part import Part, as_planes, cut  # noqa: E402
+from training.pictures.part import as_planes, cut  # noqa: E402
 from training.pictures.poses import other_pose, photo_pose  # noqa: E402
 from training.pictures.quantise import KEPT, quantise  # noqa: E402
 from training.pictures.train import Trainer, decibels  # noqa: E402
-from training.pictures.vary import vary  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 CONFIGS = Path(__file__).parents[2] / "configs" / "pictures"
@@ -175,42 +174,6 @@ def test_the_error_counts_more_at_the_lips_even_when_they_are_shut(warp):
     assert more.mean() < 0.1
 
 
-def test_a_stranger_is_bent_alike_in_all_that_is_given(clip, tmp_path):
-    """The lips of the picture stay where Cᵈ says, and truth and warp differ no more than before."""
-    clip.save(tmp_path / "clip.safetensors")
-    part = cut(tmp_path / "clip.safetensors", np.s_[:1], (0, 0), SIDE)
-    marked = part.frames(np.copy)
-    inside = mouth(torch.from_numpy(part.controls), SIDE)[0, 0].numpy() > 0.5
-    marked.target[0][inside] = marked.warp[0][inside] = (255, 0, 255)
-    for seed in range(4):
-        bent = vary(marked, np.random.default_rng(seed), blurred=0.0, strangers=1.0)
-        there = mouth(torch.from_numpy(bent.controls), SIDE)[0, 0].numpy() > 0.5
-        apart = bent.target[0].astype(float) - bent.target[0][there].mean(0)
-        pink = np.abs(apart).sum(-1) < 120
-        assert (pink & there).sum() > 0.8 * (pink | there).sum()
-        assert (there != inside).mean() > 0.002, "it moved"
-        assert (bent.target[0][there] == bent.warp[0][there]).mean() > 0.97
-        classes = bent.controls[0, FIRST_CLASS:-1]
-        assert (classes.sum(0) == 1).all(), "each place is of one class still"
-
-
-def test_grey_stays_grey_on_strangers_but_for_the_light(clip):
-    grey = np.repeat(np.random.default_rng(0).integers(60, 180, (1, 64, 64, 1), np.uint8), 3, -1)
-    part = Part(grey, grey, grey, np.zeros((1, 16, 16, 16), np.float32))
-    only = Unturned(np.random.PCG64(1))
-    seen = vary(part, only, blurred=0.0, strangers=1.0).target.astype(int)
-    assert np.ptp(seen, axis=-1).max() <= 1
-    assert np.abs(seen - grey).max() > 5
-
-
-class Unturned(np.random.Generator):
-    """Neither mirrors nor colours a part."""
-
-    def random(self):
-        self.calls = getattr(self, "calls", 0) + 1
-        return 0.9
-
-
 def test_relative_error_asks_the_same_of_easy_and_of_hard_pictures(clip, tmp_path):
     clip.save(tmp_path / "0.safetensors")
     batch = Clips(tmp_path, 0).draw(stage(2, 128))
@@ -218,25 +181,6 @@ def test_relative_error_asks_the_same_of_easy_and_of_hard_pictures(clip, tmp_pat
     picture_loss(batch.target + errors, batch, LossConfig(square=0.0, relative=1.0), None).total.backward()
     slopes = errors.grad.flatten() * errors.detach().flatten()
     assert slopes[0] == pytest.approx(slopes[1].item(), rel=0.05), "a tenth less error is worth the same"
-
-
-def test_mirrors_swap_the_eyes(clip, tmp_path):
-    clip.save(tmp_path / "clip.safetensors")
-    part = cut(tmp_path / "clip.safetensors", np.s_[:1], (0, 0), SIDE)
-
-    class Always(np.random.Generator):
-        """Mirrors, and does no more."""
-
-        def random(self):
-            self.calls = getattr(self, "calls", 0) + 1
-            return 0.0 if self.calls == 1 else 1.0
-
-    mirrored = vary(part, Always(np.random.PCG64(0)))
-    assert (mirrored.target[:, :, ::-1] == part.target).all()
-    eyes = part.controls[0, 3 + 4], part.controls[0, 3 + 5]
-    assert eyes[0].sum() > 0
-    assert (mirrored.controls[0, 3 + 5][:, ::-1] == eyes[0]).all()
-    assert (mirrored.controls[0, 3 + 4][:, ::-1] == eyes[1]).all()
 
 
 def test_packing_goes_on_where_it_stopped(default_photo, tmp_path):
