@@ -24,8 +24,9 @@ async def test_what_is_said_here_is_heard_there():
 
 
 async def test_a_push_goes_on_when_the_endpoint_was_away():
-    far_host = FakeHost(size=64)
-    async with open_room(far_host) as far, open_room(FakeHost(size=64), pushing_to(far)):
+    """Also when it went while it was being connected to: then both ends give that up before the next try."""
+    far_host, hasty = FakeHost(size=64), RoomConfig(connect_timeout_s=3)
+    async with open_room(far_host, hasty) as far, open_room(FakeHost(size=64), pushing_to(far)):
         await until(lambda: far_host.performers)
         await far_host.performers[0].aclose()
         await until(lambda: len(far_host.performers) == 2)
