@@ -50,7 +50,7 @@ def vary(part: Part, rng: np.random.Generator, blurred: float = 0.25, strangers:
     if rng.random() < strangers:
         part = _bent(part.pictures(_tinted(rng, part.target.shape[1])), rng)
     if rng.random() < blurred:
-        part = part.pictures(_seen_by(Camera.draw(rng)))
+        part = part.pictures(Camera.draw(rng).take)
     return part
 
 
@@ -67,11 +67,7 @@ def _colours(rng: np.random.Generator) -> Change:
     level = np.linspace(0, 1, 256)[None] ** np.exp(rng.normal(0, 0.25))
     gain = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.06, (3, 1)))
     table = np.clip(255 * gain * level, 0, 255).astype(np.uint8).T[None]
-    return lambda picture: cv2.LUT(np.ascontiguousarray(picture), table)
-
-
-def _seen_by(camera: Camera) -> Change:
-    return lambda picture: camera.take(np.ascontiguousarray(picture))
+    return lambda picture: cv2.LUT(picture, table)
 
 
 def _tinted(rng: np.random.Generator, side: int) -> Change:
@@ -124,4 +120,4 @@ def _moved(
 
 
 def _taken(plane: np.ndarray, way: Field, how: int) -> np.ndarray:
-    return cv2.remap(np.ascontiguousarray(plane), way, None, how, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.remap(plane, way, None, how, borderMode=cv2.BORDER_REFLECT_101)
