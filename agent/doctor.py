@@ -169,7 +169,7 @@ def _picture(config: "Config") -> Iterator[Finding]:
         yield Finding("picture", Status.OK, "the warp alone, as set")
         return
     try:
-        name, _ = find_runtime(config.picture.runtime)
+        name = find_runtime(config.picture.runtime).name
     except RuntimeMissingError as missing:
         yield Finding("picture", Status.NOTE, str(missing), "pip install openvino")
     else:

@@ -247,6 +247,31 @@ def quantize_picture(
     typer.echo(quantise(weights, clips / TRAIN, out, batches=batches))
 
 
+@train.command("upscale")
+def train_upscaler(
+    photos: Annotated[Path, typer.Argument(help="Folder of portraits.", file_okay=False, exists=True)],
+    clips: Annotated[Path, typer.Argument(help="Folder of `visavis train pictures`.", file_okay=False)],
+    config: Annotated[Path, typer.Option(help="A run: configs/pictures/upscale.yaml.", exists=True)],
+    weights: Annotated[Path, typer.Option(help="Of the picture network, as they ship.", exists=True)],
+    out: OutOption = Path("out/upscale"),
+    held_out: Annotated[int, typer.Option(help="The last so many photos are never trained on.", min=0)] = 56,
+    pictures: Annotated[int, typer.Option(help="Of each photo.", min=1)] = 4,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+) -> None:
+    """Train what gives the learned picture its fine structure. Packs pictures first, where it stopped."""
+    import torch
+
+    from training.pictures.upscale.pack import pack_fine
+    from training.pictures.upscale.train import load_upscale, train_upscale
+
+    run = load_upscale(config)
+    fine = pack_fine(
+        photos, clips, weights, held_out=held_out, pictures=pictures, seed=run.seed, workers=workers
+    )
+    torch.set_num_threads(workers)
+    typer.echo(train_upscale(run, fine, out))
+
+
 @train.command("motion")
 def train_motion(
     corpus: CorpusArgument,

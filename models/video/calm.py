@@ -31,11 +31,24 @@ class Share(NamedTuple):
     """As it is."""
     broad: float
     """Besides, its broad part."""
+    finer: float
+    """Of the fine structure that comes last (`models.video.upscale`)."""
 
 
-SKIN: Final = Share(0.3, 0.4)
-EYES: Final = Share(0.0, 0.0)
-MOUTH: Final = Share(0.8, 0.2)
+SKIN: Final = Share(0.3, 0.4, 1.0)
+EYES: Final = Share(0.0, 0.0, 0.0)
+MOUTH: Final = Share(0.8, 0.2, 0.5)
+
+
+class Left(NamedTuple):
+    """What is left for one portrait."""
+
+    added: Float32[np.ndarray, "side side 3"]
+    finer: Float32[np.ndarray, "small small"]
+    """Share of fine structure by place, 0..1."""
+
+
+ALL: Final = np.ones((SMALL, SMALL), np.float32)
 
 
 class Place(NamedTuple):
@@ -80,20 +93,19 @@ class Calm:
         coarse = float(np.clip((FINE[1] - fine) / (FINE[1] - FINE[0]), 0, 1))
         return cls(coarse, window, reference.face_px, (eyes, mouth))
 
-    def __call__(
-        self, added: Float32[np.ndarray, "side side 3"], posed: Posed
-    ) -> Float32[np.ndarray, "side side 3"]:
+    def __call__(self, added: Float32[np.ndarray, "side side 3"], posed: Posed) -> Left:
         """Return what is left of that which is added to a posed body; all of it on a sharp portrait."""
         if self.coarse == 0.0:
-            return added
+            return Left(added, ALL)
         side = added.shape[0]
-        shares = cv2.resize(self._shares(posed), (side, side), interpolation=cv2.INTER_LINEAR)
+        places = self._shares(posed)
+        shares = cv2.resize(places, (side, side), interpolation=cv2.INTER_LINEAR)
         small = cv2.resize(added, (SMOOTH, SMOOTH), interpolation=cv2.INTER_AREA)
         broad = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-        return _mix(added, broad, shares)
+        return Left(_mix(added, broad, shares), np.ascontiguousarray(places[..., 2]))
 
-    def _shares(self, posed: Posed) -> Float32[np.ndarray, "small small 2"]:
-        """Return, in each place, how much counts what is added, and how much its broad part."""
+    def _shares(self, posed: Posed) -> Float32[np.ndarray, "small small 3"]:
+        """Return, in each place, how much counts what is added, its broad part, and fine structure."""
         middles = [self.window.inside(posed.points[place.vertices], 1).mean(0) for place in self.places]
         reaches = [np.array(place.reach) * self.face_px / self.window.span for place in self.places]
         kept = [SKIN, *(place.share for place in self.places)]
@@ -119,18 +131,20 @@ def _nearest(reference: Reference, marks: tuple[int, ...]) -> Int[np.ndarray, "p
 @njit(cache=True, nogil=True)
 def _spread(small, middle, reach, share, coarse):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lay the places over the skin, and the whole over what a sharp portrait keeps: all as it is."""
-    out = np.empty((small, small, 2), np.float32)
+    out = np.empty((small, small, 3), np.float32)
     for y in range(small):
         for x in range(small):
-            own, broad = share[0]
+            own, broad, finer = share[0]
             for i in range(len(middle)):
                 across = ((x + 0.5) / small - middle[i, 0]) / reach[i, 0]
                 along = ((y + 0.5) / small - middle[i, 1]) / reach[i, 1]
                 near = np.exp(-(across**4) - along**4)
                 own += near * (share[i + 1, 0] - own)
                 broad += near * (share[i + 1, 1] - broad)
+                finer += near * (share[i + 1, 2] - finer)
             out[y, x, 0] = 1 - coarse * (1 - own)
             out[y, x, 1] = coarse * broad
+            out[y, x, 2] = 1 - coarse * (1 - finer)
     return out
 
 

@@ -8,6 +8,7 @@ from models.avatar import Avatar
 from models.picture import PictureStage
 from models.video.runtime import RuntimeMissingError, RuntimeName, Sampler, find_runtime
 from models.video.stage import LearnedPicture
+from models.video.upscale import UpscaleWeights
 from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
 
@@ -41,11 +42,13 @@ def open_picture(
     if kind == "warp":
         return warp
     try:
-        name, compile_program = find_runtime(runtime)
+        found = find_runtime(runtime)
     except RuntimeMissingError as missing:
         if runtime != "auto":
             raise
         _log.warning("%s", missing)
         return warp
-    _log.info("the picture is learned, and runs in %s", name)
-    return LearnedPicture(warp, PictureWeights.load(weights or ASSET), compile_program, Sampler.of(steps))
+    _log.info("the picture is learned, and runs in %s", found.name)
+    return LearnedPicture(
+        warp, PictureWeights.load(weights or ASSET), UpscaleWeights.load(), found, Sampler.of(steps)
+    )

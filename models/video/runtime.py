@@ -7,13 +7,14 @@ to add to it out. Every runtime gives the same picture, to its precision.
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from models.video.conditions import SIDE
 from models.video.state import PictureMemory
+from models.video.upscale import CompileUpscaler
 from models.video.weights import PictureWeights
 
 RuntimeName = Literal["auto", "openvino-int8", "openvino", "torch"]
@@ -88,8 +89,16 @@ Compile = Callable[[PictureWeights, UInt8[np.ndarray, "side side 3"], Sampler], 
 """Weights, the reference inside the window, and the sampler to a program."""
 
 
-def find_runtime(name: RuntimeName = "auto") -> tuple[str, Compile]:
-    """Return a runtime by name, or the fastest that is installed, and its name.
+class Runtime(NamedTuple):
+    """What runs networks here."""
+
+    name: str
+    picture: Compile
+    upscaler: CompileUpscaler
+
+
+def find_runtime(name: RuntimeName = "auto") -> Runtime:
+    """Return a runtime by name, or the fastest that is installed.
 
     Raises:
         RuntimeMissingError: it is not installed.
@@ -97,21 +106,25 @@ def find_runtime(name: RuntimeName = "auto") -> tuple[str, Compile]:
     wanted = ("openvino-int8", "torch") if name == "auto" else (name,)
     for choice in wanted:
         if find_spec(choice.split("-")[0]) is not None:
-            return choice, _open(choice)
+            return _open(choice)
     needs = "openvino (`pip install openvino`)" if name != "torch" else "torch"
     raise RuntimeMissingError(
         f"the learned picture needs {needs}, which is not installed; it stays with the warp"
     )
 
 
-def _open(choice: str) -> Compile:
+def _open(choice: str) -> Runtime:
     if choice == "torch":
-        from models.video.torch_program import TorchProgram
+        from models.video.torch_program import TorchProgram, TorchUpscaler
 
-        return TorchProgram
-    from models.video.openvino_program import OpenVinoProgram
+        return Runtime(choice, TorchProgram, TorchUpscaler)
+    from models.video.openvino_program import OpenVinoProgram, OpenVinoUpscaler
 
     eight_bits = choice.endswith("int8")
-    return lambda weights, reference, sampler: OpenVinoProgram(
-        weights, reference, sampler, eight_bits=eight_bits
+    return Runtime(
+        choice,
+        lambda weights, reference, sampler: OpenVinoProgram(
+            weights, reference, sampler, eight_bits=eight_bits
+        ),
+        OpenVinoUpscaler,
     )

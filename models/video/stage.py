@@ -17,10 +17,11 @@ from models.controls.window import Window
 from models.motion.frame import EXPRESSION_INDEX, MotionFrame
 from models.picture import Picture, Tier
 from models.video.blend import blend, feather, trust
-from models.video.calm import Calm
+from models.video.calm import SMALL, Calm
 from models.video.conditions import SIDE, observe
-from models.video.runtime import Compile, Sampler
+from models.video.runtime import Runtime, Sampler
 from models.video.state import PictureMemory
+from models.video.upscale import Upscaler, UpscaleWeights
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
 
@@ -37,8 +38,10 @@ class LearnedState:
     memory: PictureMemory
     added: Float32[np.ndarray, "side side 3"]
     """What was added last, NaN before the first."""
+    finer: Float32[np.ndarray, "small small"]
+    """Share of fine structure that went with it, by place."""
     share: float
-    """How much of it is shown, 0..1."""
+    """How much of both is shown, 0..1."""
 
 
 class LearnedPicture:
@@ -51,15 +54,17 @@ class LearnedPicture:
         self,
         warp: WarpPicture,
         weights: PictureWeights,
-        compile_program: Compile,
+        finer: UpscaleWeights | None,
+        runtime: Runtime,
         sampler: Sampler | None = None,
     ) -> None:
-        """Compile the network for one avatar (about a second).
+        """Compile the networks for one avatar (about a second).
 
         Args:
             warp: the portrait.
             weights: of the network.
-            compile_program: of the runtime; see `models.video.runtime.find_runtime`.
+            finer: of the upscaler; None leaves what is added as fine as the network sees.
+            runtime: see `models.video.runtime.find_runtime`.
             sampler: one step from the warp when left out.
         """
         sampler = sampler or Sampler()
@@ -68,7 +73,13 @@ class LearnedPicture:
         self._window = Window.around_face(avatar.marks, avatar.side)
         self._edge = feather(self._window.span)
         self._calm = Calm.of(warp.reference, self._window, SIDE)
-        self._program = compile_program(weights, self._window.look(avatar.reference, SIDE), sampler)
+        self._program = runtime.picture(weights, self._window.look(avatar.reference, SIDE), sampler)
+        self._finer = Upscaler(finer, self._window.span, runtime.upscaler) if finer else None
+
+    @property
+    def window(self) -> Window:
+        """Where it looks."""
+        return self._window
 
     @property
     def size(self) -> int:
@@ -77,7 +88,8 @@ class LearnedPicture:
 
     def init_state(self) -> LearnedState:
         """Return the state before the first frame: all of what is learned is shown at once."""
-        return LearnedState(self._nothing_seen(), np.full((SIDE, SIDE, 3), np.nan, np.float32), 1.0)
+        unset = np.full((SIDE, SIDE, 3), np.nan, np.float32)
+        return LearnedState(self._nothing_seen(), unset, unset[:SMALL, :SMALL, 0], 1.0)
 
     def step(self, motion: MotionFrame, state: LearnedState, tier: Tier) -> tuple[Picture, LearnedState]:
         """Return the portrait in this pose, completed when the tier is FULL."""
@@ -87,18 +99,28 @@ class LearnedPicture:
         if tier == Tier.FULL:
             seen = observe(reference, posed, self._window, picture)
             made = self._program(seen.warp, seen.controls(), state.memory)
-            added = self._calm(made.added, posed) * self._trust(seen.semantic, posed)[..., None]
-            state = LearnedState(made.memory, added, min(1.0, state.share + COME))
+            left = self._calm(made.added, posed)
+            added = left.added * self._trust(seen.semantic, posed)[..., None]
+            state = LearnedState(made.memory, added, left.finer, min(1.0, state.share + COME))
         else:
             known = not np.isnan(state.added[0, 0, 0])
             state = replace(
                 state, memory=self._nothing_seen(), share=max(0.0, state.share - GO) if known else 0.0
             )
         if state.share > 0:
-            blend(picture, state.added, self._window, self._edge, state.share)
+            self._lay(picture, state)
         if self.size != reference.avatar.side:
             picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return picture, state
+
+    def _lay(self, picture: Picture, state: LearnedState) -> None:
+        """Add what is learned to the warp, in place."""
+        window = picture[self._window.box]
+        warp = window.copy()
+        blend(picture, state.added, self._window, self._edge, state.share)
+        if self._finer:
+            finer = cv2.resize(state.finer, (len(window),) * 2, interpolation=cv2.INTER_LINEAR)
+            self._finer(warp, window, finer * self._edge[:, None] * (state.share * self._edge))
 
     def _trust(
         self, semantic: UInt8[np.ndarray, "small small"], posed: Posed

@@ -8,6 +8,8 @@ from torch import Tensor
 from models.video.network import Given, PictureNet, Seen
 from models.video.runtime import Made, Sampler
 from models.video.state import PictureMemory, Remembered
+from models.video.upscale import UpscaleWeights
+from models.video.upscale_network import UpscaleNet
 from models.video.weights import PictureWeights
 
 
@@ -51,6 +53,22 @@ class TorchProgram:
             for name in ("grid", "deep")
         )
         return Made(np.ascontiguousarray(added), memory.next(Remembered(grid, deep)))
+
+
+class TorchUpscaler:
+    """The upscaler's convolutions in single precision."""
+
+    def __init__(self, weights: UpscaleWeights, rows: int) -> None:
+        self._net = UpscaleNet(weights.width).eval().requires_grad_(False)
+        self._net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.arrays.items()})
+
+    @torch.inference_mode()
+    def __call__(
+        self, patches: Float32[np.ndarray, "rows rows twice"]
+    ) -> Float32[np.ndarray, "rows rows patch"]:
+        """Find the fine structure of one frame."""
+        found = self._net.convolve(torch.from_numpy(patches).permute(2, 0, 1)[None])
+        return found[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def _past(

@@ -8,7 +8,7 @@ import pytest
 
 from models.controls.reference import open_reference
 from models.controls.window import Window
-from models.video.calm import MOUTH, Calm, fineness
+from models.video.calm import MOUTH, SMALL, Calm, fineness
 from models.video.conditions import SIDE
 from tests.models.poses import pose
 
@@ -51,7 +51,21 @@ def added():
 
 def left_of(calm, added, avatar, moved=None):
     """Return what is left of what is added to a portrait in some pose."""
-    return calm(added, open_reference(avatar).pose(pose(moved)))
+    return calm(added, open_reference(avatar).pose(pose(moved))).added
+
+
+def test_fine_structure_comes_to_a_coarse_skin_less_to_its_mouth_and_not_to_its_eyes(
+    sharp, coarse, added, avatar, window
+):
+    """There it would flicker: what moves most is drawn anew in each frame."""
+    still = open_reference(avatar).pose(pose())
+    assert (sharp(added, still).finer == 1).all()
+    finer = coarse(added, still).finer
+    eye, mouth, chin = (
+        finer[tuple(value * SMALL // SIDE for value in at(avatar, window, *marks))]
+        for marks in ((33, 133), (13, 14), (152,))
+    )
+    assert eye < 0.1 < mouth < 0.6 < 0.7 < chin
 
 
 def at(avatar, window, *marks):

@@ -48,7 +48,7 @@ def seen():
 
 def run(name, weights, seen, steps=1):
     reference, warps, controls = seen
-    program = find_runtime(name)[1](weights, reference, Sampler.of(steps))
+    program = find_runtime(name).picture(weights, reference, Sampler.of(steps))
     memory, added = PictureMemory.empty(weights.shape, steps), []
     for warp, told in zip(warps, controls, strict=True):
         made = program(warp, told, memory)

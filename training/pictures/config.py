@@ -60,6 +60,9 @@ class LossConfig(Strict):
     edges: Weight = 0.0
     """Absolute error of differences between neighbours: pictures are to be as sharp as photographs. At the
     beginning of a run it keeps the network from daring anything."""
+    texture: Weight = 0.0
+    """Difference of the strength of grey structure, in patches, whatever its place in them: the squared error
+    alone is least for a mean, which is smooth."""
     perceptual: Weight = 0.0
     """LPIPS (AlexNet), for which `--perceptual` names the weights."""
     adversarial: Weight = 0.0

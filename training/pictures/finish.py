@@ -70,11 +70,19 @@ def finish_step(
     total = sum((part.total for part in losses), made.new_zeros(())) / len(losses)
     if weights.adversarial:
         shown, warps = torch.cat(pictures), torch.cat([batch.given.warp] * len(pictures))
-        _teach(critic, rival, shown.detach(), warps, batch)
-        critic.requires_grad_(False)
-        total = total + weights.adversarial * _against(critic, shown, warps, batch)
-        critic.requires_grad_(True)
+        total = total + weights.adversarial * judged(critic, rival, shown, warps, batch)
     return replace(losses[-1], total=total)
+
+
+def judged(
+    critic: Critic, rival: torch.optim.Optimizer, made: Tensor, warps: Tensor, batch: Batch
+) -> Float[Tensor, ""]:
+    """Teach the critic once, and return by how much photographs look more like photographs to it."""
+    _teach(critic, rival, made.detach(), warps, batch)
+    critic.requires_grad_(False)
+    apart = _against(critic, made, warps, batch)
+    critic.requires_grad_(True)
+    return apart
 
 
 def _teach(critic: Critic, rival: torch.optim.Optimizer, made: Tensor, warps: Tensor, batch: Batch) -> None:

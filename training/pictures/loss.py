@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import interpolate, l1_loss
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, l1_loss, pad
 
 from training.pictures.config import LossConfig, NoiseConfig
 from training.pictures.part import Batch
@@ -16,6 +16,10 @@ MOUTH: Final = ((-0.07, 0.07), (0.49, 0.605))
 """Where lips, mouth and a tenth of a face around them lie in Cᵈ, across and upward."""
 LEAST: Final = 1e-4
 """No picture is asked for less squared error than this: 46 dB."""
+SCALES: Final = 3
+"""Grey structure is compared at one, two and four pixels."""
+PATCH: Final = 8
+"""Side of the squares over which its strength is."""
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """Distance of pictures in -1..1, one number for each."""
 
@@ -28,6 +32,7 @@ class Losses:
     relative: Float[Tensor, ""]
     absolute: Float[Tensor, ""]
     edges: Float[Tensor, ""]
+    texture: Float[Tensor, ""]
     perceptual: Float[Tensor, ""]
     flicker: Float[Tensor, ""]
     mirror: Float[Tensor, ""]
@@ -87,9 +92,11 @@ def picture_loss(
     made = made.float()
     zero = made.new_zeros(())
     absolute, error = l1_loss(made, batch.target), made - batch.target
-    weighted = error.square() * (1 + weights.mouth * mouth(batch.given.controls, made.shape[-1]))
+    counted = 1 + weights.mouth * mouth(batch.given.controls, made.shape[-1])
+    weighted = error.square() * counted
     square, relative = weighted.mean(), (weighted.mean(dim=(1, 2, 3)) + LEAST).log().mean()
     edges = sum((error.diff(dim=axis).abs().mean() for axis in (2, 3)), zero)
+    rough = _rougher(made, batch.target, counted) if weights.texture else zero
     seen = perceptual(made, batch.target).mean() if perceptual and weights.perceptual else zero
     moving = error.unflatten(0, (-1, batch.clip)).diff(dim=1).square().mean() if batch.clip > 1 else zero
     apart = _apart(*made.chunk(2)) if batch.twins else zero
@@ -98,14 +105,43 @@ def picture_loss(
         + weights.relative * relative
         + weights.absolute * absolute
         + weights.edges * edges
+        + weights.texture * rough
         + weights.perceptual * seen
         + weights.flicker * moving
         + weights.mirror * apart
     )
-    return Losses(square, relative, absolute, edges, seen, moving, apart, total)
+    return Losses(square, relative, absolute, edges, rough, seen, moving, apart, total)
 
 
 def _apart(
     made: Float[Tensor, "frames 3 side side"], twins: Float[Tensor, "frames 3 side side"]
 ) -> Float[Tensor, ""]:
     return (made - twins.flip(-1)).square().mean()
+
+
+def _rougher(
+    made: Float[Tensor, "frames 3 side side"],
+    target: Float[Tensor, "frames 3 side side"],
+    counted: Float[Tensor, "frames 1 side side"],
+) -> Float[Tensor, ""]:
+    """Return how far apart the strength of their structure is, wherever in a patch that lies."""
+    apart = [(a - b).abs() for a, b in zip(_strengths(made), _strengths(target), strict=True)]
+    weight = avg_pool2d(counted, PATCH, PATCH // 2)
+    return sum(((part * weight).mean() for part in apart), made.new_zeros(())) / len(apart)
+
+
+def _strengths(picture: Float[Tensor, "frames 3 side side"]) -> list[Float[Tensor, "frames 1 rows columns"]]:
+    """Return the root mean square of grey structure in patches, finest first (an à trous pyramid)."""
+    left, found = picture.mean(1, keepdim=True), []
+    for scale in range(SCALES):
+        finer, left = left, _smooth(left, 2**scale)
+        found.append((avg_pool2d((finer - left).square(), PATCH, PATCH // 2) + 1e-6).sqrt())
+    return found
+
+
+def _smooth(grey: Float[Tensor, "frames 1 side side"], apart_px: int) -> Float[Tensor, "frames 1 side side"]:
+    """Return a quarter, a half and a quarter of neighbours that lie so far apart, along either axis."""
+    kernel = grey.new_tensor([0.25, 0.5, 0.25])
+    wide = pad(grey, (apart_px,) * 4, mode="reflect")
+    across = conv2d(wide, kernel.view(1, 1, 1, 3), dilation=apart_px)
+    return conv2d(across, kernel.view(1, 1, 3, 1), dilation=apart_px)

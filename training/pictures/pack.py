@@ -68,11 +68,7 @@ def pack(
     Raises:
         ValueError: no photos, or all of them held out.
     """
-    paths = sorted(path for path in photos.iterdir() if path.suffix.lower() in KINDS)
-    if not 0 <= held_out < len(paths):
-        raise ValueError(
-            f"{photos} holds {len(paths)} photos ({', '.join(KINDS)}); {held_out} are to be held out"
-        )
+    paths = photos_in(photos, held_out)
     for part in (TRAIN, HELD_OUT, SINGLE, AVATARS):
         (out / part).mkdir(parents=True, exist_ok=True)
     clips = _rounds(rounds, AT_ONCE)
@@ -86,6 +82,20 @@ def pack(
         for _ in track(pool.map(_work, jobs), "Photographs", total=len(jobs)):
             pass
     return sum(1 for part in (TRAIN, HELD_OUT, SINGLE) for _ in (out / part).glob("*.safetensors"))
+
+
+def photos_in(folder: Path, held_out: int) -> list[Path]:
+    """Return the photos in a folder by their names, of which the last so many are held out.
+
+    Raises:
+        ValueError: no photos, or all of them held out.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)
+    if not 0 <= held_out < len(paths):
+        raise ValueError(
+            f"{folder} holds {len(paths)} photos ({', '.join(KINDS)}); {held_out} are to be held out"
+        )
+    return paths
 
 
 def _rounds(count: int, at_once: int) -> list[range]:
@@ -129,14 +139,14 @@ def _work(job: Job) -> None:
         if not (job.avatars / name / CARD).exists():
             create_avatar(job.photo, name, job.avatars, progress=lambda *_: None)
         avatar = load_avatar(job.avatars / name)
-        warp = WarpPicture(avatar if job.camera is None else _coarsened(avatar, job.camera))
+        warp = WarpPicture(avatar if job.camera is None else coarsened(avatar, job.camera))
         for clip, seed in zip(job.clips, job.seeds, strict=True):
             make_clip(warp, seed, job.frames).save(clip)
     except PortraitError as error:
         _log.warning("%s is left out: %s", job.photo.name, error)
 
 
-def _coarsened(avatar: Avatar, seed: tuple[int, ...]) -> Avatar:
+def coarsened(avatar: Avatar, seed: tuple[int, ...]) -> Avatar:
     """Return a person as a bad camera saw them."""
     rng = np.random.default_rng(seed)
     camera = Camera.draw(rng)

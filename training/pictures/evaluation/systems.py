@@ -14,6 +14,7 @@ from models.motion.frame import MotionFrame
 from models.picture import PictureStage, Tier
 from models.video.runtime import TIMES, RuntimeName, Sampler, find_runtime
 from models.video.stage import LearnedPicture
+from models.video.upscale import UpscaleWeights
 from models.video.weights import ASSET, PictureWeights
 from models.warp import WarpPicture
 
@@ -72,7 +73,7 @@ def _learned(options: str, *, plainly: bool = False) -> System:
         OSError: the weights are not there.
         RuntimeMissingError: the runtime is not installed; it is not replaced by the warp.
     """
-    given = parse_options(options, ("steps", "runtime", "weights"))
+    given = parse_options(options, ("steps", "runtime", "weights", "finer"))
     runtime = given.get("runtime", "auto")
     if runtime not in get_args(RuntimeName):
         raise ValueError(f"no runtime {runtime!r}; there are: {', '.join(get_args(RuntimeName))}")
@@ -85,14 +86,22 @@ def _learned(options: str, *, plainly: bool = False) -> System:
 
     weights = Path(given.get("weights", ASSET))
     loaded = PictureWeights.load(weights)
-    _, program = find_runtime(cast("RuntimeName", runtime))
+    finer = _finer(given.get("finer"))
+    found = find_runtime(cast("RuntimeName", runtime))
 
     def seeded(avatar: Avatar, seed: int) -> LearnedPicture:
-        return LearnedPicture(WarpPicture(avatar), loaded, program, sampler(seed))
+        return LearnedPicture(WarpPicture(avatar), loaded, finer, found, sampler(seed))
 
-    told = ",".join(f"{key}={weights.stem if key == 'weights' else value}" for key, value in given.items())
+    told = ",".join(f"{key}={Path(value).stem}" for key, value in given.items())
     name = ("regressor" if plainly else "learned") + (f":{told}" if told else "")
     return System(name, lambda avatar: seeded(avatar, 0), None if plainly else seeded)
+
+
+def _finer(given: str | None) -> UpscaleWeights | None:
+    """Return the upscaler of a file, those weights that come along, or with `none` no upscaler."""
+    if given == "none":
+        return None
+    return UpscaleWeights.load() if given is None else UpscaleWeights.load(Path(given))
 
 
 def _plain(name: str, options: str) -> str:

@@ -1,0 +1,1 @@
+"""The upscaler of the learned picture: what it learns from, and how."""
