@@ -54,7 +54,7 @@ def left_of(calm, added, avatar, moved=None):
     return calm(added, open_reference(avatar).pose(pose(moved))).added
 
 
-def test_fine_structure_comes_to_a_coarse_skin_less_to_its_mouth_and_not_to_its_eyes(
+def test_fine_structure_comes_to_a_coarse_skin_but_not_to_its_eyes_and_mouth(
     sharp, coarse, added, avatar, window
 ):
     """There it would flicker: what moves most is drawn anew in each frame."""
@@ -65,7 +65,7 @@ def test_fine_structure_comes_to_a_coarse_skin_less_to_its_mouth_and_not_to_its_
         finer[tuple(value * SMALL // SIDE for value in at(avatar, window, *marks))]
         for marks in ((33, 133), (13, 14), (152,))
     )
-    assert eye < 0.1 < mouth < 0.6 < 0.7 < chin
+    assert max(eye, mouth) < 0.1 < 0.7 < chin
 
 
 def at(avatar, window, *marks):
