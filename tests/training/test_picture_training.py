@@ -27,12 +27,12 @@ from training.pictures.config import (  # noqa: E402
     StageConfig,
     load_training,
 )
-from training.pictures.cycle import cycle, motion_to  # noqa: E402
+from training.pictures.cycle import cycle, motion_to, posed_as  # noqa: E402
 from training.pictures.data import Clips  # noqa: E402
 from training.pictures.loss import draw_noisy  # noqa: E402
 from training.pictures.pack import _singles, pack  # noqa: E402
 from training.pictures.part import as_planes, cut  # noqa: E402
-from training.pictures.poses import other_pose  # noqa: E402
+from training.pictures.poses import other_pose, photo_pose  # noqa: E402
 from training.pictures.quantise import KEPT, quantise  # noqa: E402
 from training.pictures.train import Trainer, decibels  # noqa: E402
 
