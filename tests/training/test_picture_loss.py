@@ -11,9 +11,8 @@ from torch.nn.functional import avg_pool2d, interpolate  # noqa: E402
 
 from models.controls.window import Window  # noqa: E402
 from models.video.conditions import SIDE, observe  # noqa: E402
-from models.warp import WarpPicture  # noqa: E402
 from training.evaluation.marks import IRIS, LIPS  # noqa: E402
-from training.pictures.clip import PictureClip, make_clip  # noqa: E402
+from training.pictures.clip import PictureClip  # noqa: E402
 from training.pictures.config import LossConfig, StageConfig  # noqa: E402
 from training.pictures.cycle import posed_as  # noqa: E402
 from training.pictures.data import Clips  # noqa: E402
@@ -23,16 +22,6 @@ from training.pictures.poses import photo_pose  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 PLAIN, ROUGH = LossConfig(), LossConfig(square=0.0, texture=1.0)
-
-
-@pytest.fixture(scope="module")
-def warp(default_portrait):
-    return WarpPicture(default_portrait)
-
-
-@pytest.fixture(scope="module")
-def clip(warp):
-    return make_clip(warp, 3)
 
 
 def drawn(clip: PictureClip, folder: Path, loss: LossConfig = PLAIN) -> Batch:

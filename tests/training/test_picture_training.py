@@ -15,11 +15,10 @@ from models.video.conditions import CONTROL_SIDE, SIDE  # noqa: E402
 from models.video.network import Given, PictureNet, earlier, prior  # noqa: E402
 from models.video.shape import PictureShape  # noqa: E402
 from models.video.weights import PictureWeights, time_turns  # noqa: E402
-from models.warp import WarpPicture  # noqa: E402
 from training.pictures import data  # noqa: E402
 from training.pictures.camera import Camera  # noqa: E402
 from training.pictures.checkpoint import load_net, save_net  # noqa: E402
-from training.pictures.clip import FRAMES, PictureClip, make_clip  # noqa: E402
+from training.pictures.clip import FRAMES, PictureClip  # noqa: E402
 from training.pictures.config import (  # noqa: E402
     LossConfig,
     NoiseConfig,
@@ -44,16 +43,6 @@ SMALL = PictureShape(width=8, deep=16, outer=1, inner=1, fine=4)
 def stage(batch: int, crop_px: int, kind: str = "image", **more: object) -> StageConfig:
     """What is drawn for one step of a stage."""
     return StageConfig(stage=kind, steps=1, batch=batch, crop_px=crop_px, **more)
-
-
-@pytest.fixture(scope="module")
-def warp(default_portrait):
-    return WarpPicture(default_portrait)
-
-
-@pytest.fixture(scope="module")
-def clip(warp):
-    return make_clip(warp, 3)
 
 
 @pytest.fixture(scope="module")

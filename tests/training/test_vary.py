@@ -6,18 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.video.conditions import FIRST_CLASS, SIDE  # noqa: E402
-from models.warp import WarpPicture  # noqa: E402
-from training.pictures.clip import make_clip  # noqa: E402
 from training.pictures.loss import mouth  # noqa: E402
 from training.pictures.part import Part, cut  # noqa: E402
 from training.pictures.vary import vary  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-
-
-@pytest.fixture(scope="module")
-def clip(default_portrait):
-    return make_clip(WarpPicture(default_portrait), 3)
 
 
 def test_a_stranger_is_bent_alike_in_all_that_is_given(clip, tmp_path):

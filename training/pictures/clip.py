@@ -1,18 +1,17 @@
 """One packed example: a pseudo-reference, and four frames around the photo's pose."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import UInt8
-from safetensors.numpy import load_file, save_file
 
 from models.avatar import Avatar
 from models.controls.window import MARGIN, Window
 from models.video.conditions import SIDE, Conditions, observe
 from models.warp import WarpPicture
 from training.pictures.cycle import motion_to, posed_as, pseudo_avatar
+from training.pictures.packed import Packed
 from training.pictures.poses import Pose, near_pose, other_pose, small_turn
 
 FRAMES: Final = 4
@@ -27,7 +26,7 @@ OF_CLOSED: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class PictureClip:
+class PictureClip(Packed):
     """What the network sees, and what it is to make of it."""
 
     reference: UInt8[np.ndarray, "side side 3"]
@@ -36,17 +35,6 @@ class PictureClip:
     dense: UInt8[np.ndarray, "frames small small 3"]
     semantic: UInt8[np.ndarray, "frames small small"]
     visible: UInt8[np.ndarray, "frames small small"]
-
-    def save(self, path: Path) -> None:
-        """Write the clip, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        save_file({name: np.ascontiguousarray(array) for name, array in asdict(self).items()}, partial)
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a clip."""
-        return cls(**load_file(path))
 
 
 def make_clip(warp: WarpPicture, seed: int, frames: int = FRAMES) -> PictureClip:

@@ -3,21 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from models.strict import Fraction, Positive, Strict, read_settings
 from models.video.shape import PictureShape
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
 Stage = Literal["image", "temporal", "finish", "regressor"]
-
-
-class Strict(BaseModel):
-    """Refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class NetConfig(Strict):
@@ -112,9 +104,4 @@ def load_training(path: Path) -> PictureTraining:
     Raises:
         ValueError: a key is unknown or a value out of range; the message names it.
     """
-    try:
-        given = yaml.safe_load(path.read_text("utf-8")) or {}
-        return PictureTraining.model_validate(given | {"stages": tuple(given.get("stages", ()))})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read_settings(PictureTraining, path)

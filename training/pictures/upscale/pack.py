@@ -4,15 +4,14 @@ All three as fine as the portrait is, where `training.pictures.pack` keeps them 
 """
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from rich.progress import track
-from safetensors.numpy import load_file, save_file
 
 from models.avatar import load_avatar
 from models.picture import Tier
@@ -22,6 +21,7 @@ from models.video.weights import PictureWeights
 from models.warp import WarpPicture
 from training.pictures.cycle import cycle
 from training.pictures.pack import AVATARS, COARSE_ROUNDS, coarsened, photos_in
+from training.pictures.packed import Packed
 
 SIDE_PX: Final = 256
 """Largest part of a window that is kept."""
@@ -30,24 +30,13 @@ FINE: Final = "fine"
 
 
 @dataclass(frozen=True, slots=True)
-class FinePicture:
+class FinePicture(Packed):
     """A part of one picture."""
 
     warp: UInt8[np.ndarray, "side side 3"]
     made: UInt8[np.ndarray, "side side 3"]
     """The warp and what the picture network adds to it."""
     target: UInt8[np.ndarray, "side side 3"]
-
-    def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        save_file({name: np.ascontiguousarray(array) for name, array in asdict(self).items()}, partial)
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read one."""
-        return cls(**load_file(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +90,13 @@ def pack_fine(
 def _work(job: Job) -> None:
     torch.set_num_threads(1)
     weights, avatar = PictureWeights.load(job.weights), load_avatar(job.avatar)
+    warp = WarpPicture(avatar)
     for number, file in enumerate(job.files):
         if not file.exists():
             seed = (job.seed, number)
             coarse = number % COARSE_ROUNDS == 1
-            fine_picture(WarpPicture(coarsened(avatar, seed) if coarse else avatar), weights, seed).save(file)
+            taken = WarpPicture(coarsened(avatar, seed)) if coarse else warp
+            fine_picture(taken, weights, seed).save(file)
 
 
 def fine_picture(warp: WarpPicture, weights: PictureWeights, seed: tuple[int, ...]) -> FinePicture:

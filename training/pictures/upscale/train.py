@@ -6,16 +6,16 @@ from typing import Annotated, Final
 
 import numpy as np
 import torch
-import yaml
 from jaxtyping import Float
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.strict import Fraction, Positive, Strict, read_settings
 from models.video.network import Given
 from models.video.upscale_network import UpscaleNet, grey
 from training.common.loop import add_scalars, average, ema_share, pace, seed_all, shown_steps
-from training.pictures.config import Fraction, LossConfig, Positive, Strict
+from training.pictures.config import LossConfig
 from training.pictures.evaluation.lpips import open_lpips
 from training.pictures.finish import Critic, judged
 from training.pictures.loss import Losses, picture_loss
@@ -50,11 +50,7 @@ def load_upscale(path: Path) -> UpscaleTraining:
     Raises:
         ValueError: a key is unknown or a value out of range; the message names it.
     """
-    try:
-        return UpscaleTraining.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read_settings(UpscaleTraining, path)
 
 
 def train_upscale(run: UpscaleTraining, pictures: Path, out: Path) -> Path:
