@@ -1,7 +1,7 @@
 """By how much lips follow the sound they belong to, in pictures and sound as a viewer gets them.
 
 What is said is known, so its phones are laid on the received sound (`models.speech.align`), and rules tell
-how far lips are open when a person says them (`training.teacher.lips`), 50 ms early, as in fluent speech.
+how far lips are open when a person says them (`training.teacher.lips`).
 Which combination of grey levels around the mouth follows that opening best, and at which delay, is a question
 of least squares. It rests on every sound of an answer, so neither soft beginnings nor a codec's noise decide.
 """
@@ -34,6 +34,9 @@ ROWS, COLUMNS = 12, 18
 """Cells of a mouth's picture: lips are some cells high, and the noise of a codec averages out in one."""
 SHAPES: Final = 4
 """Ways in which a mouth's picture changes that are looked at: opening, rounding, and moves of the head."""
+LEAD_S: Final = 0.02
+"""A mouth shape is reached this much before its sound. Lips then meet some 10 ms before p, b and m are heard,
+as people's do in films that are in step with their sound (docs/decisions/024-films-out-of-step.md)."""
 AROUND_S: Final = 0.3
 """Silence around an answer that counts too: there the lips are closed."""
 BEGIN_S: Final = 0.8
@@ -114,7 +117,7 @@ def opening_of(phones: tuple[Phone, ...], frames: int, begin_s: float = 0.0) -> 
     """Return how the lips of an ordinary person move that make these sounds, counted from `begin_s`."""
     state, mouths = LipsState(), []
     for frame in range(frames):
-        visemes, state = visemes_at(phones, frame, 1, state)
+        visemes, state = visemes_at(phones, frame, 1, state, LEAD_S)
         mouths.append(shape_mouth(visemes))
     return Opening(begin_s, aperture_of(face_points(np.array(mouths, np.float32))))
 

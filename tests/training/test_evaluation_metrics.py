@@ -10,6 +10,7 @@ from models.motion.frame import EXPRESSIONS, MOTION_SIZE
 from models.motion.stage import Phone
 from training.evaluation.agreement import LAGS, correlation, head_error_deg, lip_error_mm, shared_lag
 from training.evaluation.body_face import curves_of_motion
+from training.evaluation.closings import Closings, find_closings
 from training.evaluation.closures import ClosureCount, count_closures, runs_of
 from training.evaluation.figures import agreement, habits
 from training.evaluation.liveliness import find_blinks, head_bands, jerk, spread
@@ -95,6 +96,26 @@ def test_a_mouth_that_never_opens_closes_nothing():
     said = phones(("B", 10, 12))
     assert count_closures(said, np.zeros(30, np.float32)).closed == 0
     assert count_closures(said, np.full(30, np.nan, np.float32)) == ClosureCount()
+
+
+def test_closings_tell_how_late_lips_are():
+    said = phones(*(("B", 20 + 24 * n, 22 + 24 * n) for n in range(6)))
+    for late in (-3, 0, 2):
+        aperture = np.ones(180, np.float32)
+        for n in range(6):
+            aperture[21 + 24 * n + late] = 0.0
+        closings = find_closings(said, aperture)
+        assert closings.said == 6
+        assert closings.late_ms == pytest.approx(40.0 * late)
+        assert (closings + closings).late_ms == pytest.approx(40.0 * late)
+
+
+def test_few_closings_tell_nothing_nor_does_a_still_or_unseen_mouth():
+    said = phones(*(("B", 20 + 24 * n, 22 + 24 * n) for n in range(6)))
+    assert np.isnan(find_closings(said[:4], WAVE[:180] + 2).late_ms)
+    assert find_closings(said, np.zeros(180, np.float32)) == Closings()
+    assert find_closings(said, np.full(180, np.nan, np.float32)) == Closings()
+    assert find_closings(said, np.ones(40, np.float32)).said == 1
 
 
 def test_runs_touch_the_edges():

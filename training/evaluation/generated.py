@@ -90,5 +90,7 @@ def heard(answer: Utterance) -> Float32[np.ndarray, "samples"]:
 
 def _together(scores: Sequence[Score]) -> Score:
     return Score(
-        mean_of([score.figures for score in scores]), reduce(add, [score.closures for score in scores])
+        mean_of([score.figures for score in scores]),
+        reduce(add, [score.closures for score in scores]),
+        reduce(add, [score.closings for score in scores]),
     )

@@ -1,7 +1,7 @@
 """Measure systems on one clip of a real person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from models.motion.stage import Phone
 from training.evaluation.body_face import curves_of_motion
 from training.evaluation.clips import fit_frames, is_cut, read_sound
+from training.evaluation.closings import Closings, find_closings
 from training.evaluation.closures import ClosureCount, count_closures
 from training.evaluation.curves import Curves
 from training.evaluation.figures import Figures, agreement, habits, lagged
@@ -33,7 +34,8 @@ class Score:
 
     figures: Figures
     closures: ClosureCount
-    """Summed over the samples."""
+    """Summed over the samples, as are `closings`."""
+    closings: Closings = field(default_factory=Closings)
     lags: tuple[float, ...] = ()
     """Aperture's correlation at each of `agreement.LAGS`; empty for the person themselves."""
     apertures: tuple[Float32[np.ndarray, "frames"], ...] = ()
@@ -85,17 +87,22 @@ def sample(
 
 def score_person(truth: Curves, phones: tuple[Phone, ...] | None) -> Score:
     """Return the person's own figures."""
-    return Score(habits([truth]), count_closures(phones or (), truth.aperture), apertures=(truth.aperture,))
+    said = phones or ()
+    return Score(
+        habits([truth]), count_closures(said, truth.aperture), find_closings(said, truth.aperture),
+        apertures=(truth.aperture,),
+    )  # fmt: skip
 
 
 def score_samples(
     samples: Sequence[Curves], phones: tuple[Phone, ...] | None, truth: Curves | None = None
 ) -> Score:
     """Return a system's figures; agreement only where there is a person to agree with."""
-    counts = [count_closures(phones or (), one.aperture) for one in samples]
+    said = phones or ()
     return Score(
         ({} if truth is None else agreement(truth, samples)) | habits(samples),
-        reduce(add, counts),
+        reduce(add, [count_closures(said, one.aperture) for one in samples]),
+        reduce(add, [find_closings(said, one.aperture) for one in samples]),
         () if truth is None else lagged(truth, samples),
         tuple(one.aperture for one in samples),
     )

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models.motion.frame import FPS
-from training.evaluation.agreement import shared_lag
+from training.evaluation.agreement import LAGS, shared_lag
+from training.evaluation.closings import Closings
 from training.evaluation.closures import ClosureCount
 from training.evaluation.drive import Pace
 from training.evaluation.figures import Figures, mean_of
 from training.evaluation.generated import GeneratedResult
-from training.evaluation.measure import TRACKED, WORN, ClipResult
+from training.evaluation.measure import TRACKED, WORN, ClipResult, Score
 from training.evaluation.tables import cell, figures_table, json_line
 
 _MAIN: Final = "aperture_correlation"
@@ -43,7 +44,9 @@ class Report:
         if lags := [score.lags for score in scores if score.lags]:
             lag, best = shared_lag(lags)
             figures |= {"aperture_correlation_best_lag": best, "best_lag_frames": lag}
-        return figures | closure_figures(reduce(add, [score.closures for score in scores], ClosureCount()))
+        closures = reduce(add, [score.closures for score in scores], ClosureCount())
+        closings = reduce(add, [score.closings for score in scores], Closings())
+        return figures | closure_figures(closures, closings)
 
     def as_json(self) -> str:
         """Return one line; what is not known is null."""
@@ -97,12 +100,13 @@ class Report:
         return table
 
 
-def closure_figures(count: ClosureCount) -> Figures:
-    """Return recall and precision of closures, and how many bilabials there were."""
+def closure_figures(count: ClosureCount, closings: Closings) -> Figures:
+    """Return recall and precision of closures, how many bilabials there were, and how late lips meet."""
     return {
         "closure_recall": count.recall,
         "closure_precision": count.precision,
         "bilabials": float(count.spoken),
+        "closings_late_ms": closings.late_ms,
     }
 
 
@@ -113,15 +117,19 @@ def _clip_line(clip: ClipResult) -> dict[str, Any]:
         "aligned": clip.phones is not None,
         "seconds": clip.frames / FPS,
         "cut": clip.cut,
-        "systems": {
-            name: score.figures | closure_figures(score.closures) for name, score in clip.scores.items()
-        },
+        "systems": {name: _clip_figures(score) for name, score in clip.scores.items()},
     }
+
+
+def _clip_figures(score: Score) -> Figures:
+    # A person has no lags: nothing is held against them.
+    lagged = {f"aperture_correlation_at_{lag:+d}": r for lag, r in zip(LAGS, score.lags, strict=False)}
+    return score.figures | closure_figures(score.closures, score.closings) | lagged
 
 
 def _generated_line(result: GeneratedResult) -> dict[str, Figures]:
     speech = result.speech
-    said = {} if speech is None else speech.figures | closure_figures(speech.closures)
+    said = {} if speech is None else speech.figures | closure_figures(speech.closures, speech.closings)
     return {
         "speech": said,
         "opening_over_speech": result.openings,

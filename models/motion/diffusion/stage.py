@@ -20,7 +20,7 @@ from models.motion.diffusion.schedule import alpha_sigma
 from models.motion.diffusion.shape import LIDS, MOUTH, PRESENCES, TRUNK
 from models.motion.diffusion.smoothing import Trail, smooth
 from models.motion.frame import EXPRESSIONS, FPS, MotionFrame
-from models.motion.phones import COLUMN_S, phone_columns
+from models.motion.phones import phone_columns
 from models.motion.stage import SAMPLES_PER_FRAME, Presence, SpeechChunk
 from models.motion.style import Style
 from models.speech.gate import GateState, SpeechGate
@@ -53,9 +53,6 @@ class Sampling:
     lips_before: float = 0.4
     body_follow: float = 0.45
     """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
-    phones_early_ms: int = 30
-    """So much earlier known sounds are told than they are heard: smoothing delays lips, and what was drawn
-    follows its teacher by a few milliseconds. Half of it is gained; more would loosen lips from the sound."""
     head_reach: float = 1.4
     """How much farther trunk and head move than drawn: few steps draw them calmer than people are."""
 
@@ -200,8 +197,7 @@ class DiffusionMotion:
         if chunk.phones is None or not chunk.segment:
             return np.zeros(columns, np.uint8)
         first = COLUMNS_PER_FRAME * (round(chunk.segment_s * FPS) + frame)
-        early = round(self._sampling.phones_early_ms / 1000 / COLUMN_S)
-        return phone_columns(chunk.phones, first + early - self._past_columns, columns)
+        return phone_columns(chunk.phones, first - self._past_columns, columns)
 
     def _draw(
         self, condition: Float32[np.ndarray, "rows width"], cache: Cache, seed: int, frame: int
