@@ -8,7 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from models.motion.frame import EXPRESSIONS, MOTION_SIZE
 from models.motion.stage import Phone
-from training.evaluation.agreement import LAGS, correlation, head_error_deg, lip_error_mm, shared_lag
+from training.evaluation.agreement import (
+    LAGS,
+    correlation,
+    head_error_deg,
+    lag_in_step,
+    lip_error_mm,
+    shared_lag,
+)
 from training.evaluation.body_face import curves_of_motion
 from training.evaluation.closings import Closings, find_closings
 from training.evaluation.closures import ClosureCount, count_closures, runs_of
@@ -41,6 +48,10 @@ def test_a_late_face_has_a_positive_lag():
     late = np.roll(WAVE, 2)
     assert correlation(WAVE, late, lag=2) == pytest.approx(1.0)
     assert shared_lag([[correlation(WAVE, late, lag) for lag in LAGS]])[0] == 2
+
+
+def test_a_film_whose_sound_is_late_is_in_step_where_made_lips_are_late():
+    assert [lag_in_step(late_ms) for late_ms in (-85.0, -11.0, 28.0, -400.0)] == [2, 0, -1, 2]
 
 
 def test_one_lag_holds_for_all_clips():

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy.spatial.transform import Rotation
 
+from models.motion.frame import FPS
+
 LAGS: Final = (-2, -1, 0, 1, 2)
 """Frames that a correlation may be shifted by; a positive lag means that the generated face is late."""
 _LEAST_FRAMES: Final = 12
@@ -37,6 +39,15 @@ def shared_lag(by_clip: Sequence[Sequence[float]]) -> tuple[int, float]:
     nearest_first = sorted(range(len(LAGS)), key=lambda i: abs(LAGS[i]))
     best = max(nearest_first, key=lambda i: means[i] if np.isfinite(means[i]) else -np.inf)
     return LAGS[best], float(means[best])
+
+
+def lag_in_step(late_ms: float) -> int:
+    """Return the lag of `LAGS` at which lips agree with a person's that are so late for the sound themselves.
+
+    Args:
+        late_ms: `Closings.late_ms` of the person; negative where the film's sound is late.
+    """
+    return int(np.clip(-round(late_ms * FPS / 1000), LAGS[0], LAGS[-1]))
 
 
 def lip_error_mm(

@@ -1,16 +1,18 @@
 """What a measurement prints: tables to read, or one line of JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from math import isfinite
 from operator import add
 from typing import Any, Final
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from models.motion.frame import FPS
-from training.evaluation.agreement import LAGS, shared_lag
+from training.evaluation.agreement import LAGS, lag_in_step, shared_lag
 from training.evaluation.closings import Closings
 from training.evaluation.closures import ClosureCount
 from training.evaluation.drive import Pace
@@ -44,9 +46,18 @@ class Report:
         if lags := [score.lags for score in scores if score.lags]:
             lag, best = shared_lag(lags)
             figures |= {"aperture_correlation_best_lag": best, "best_lag_frames": lag}
+            # What wears the person's own motion is in step with them, whatever the sound.
+            figures["aperture_correlation_in_step"] = float("nan") if name == WORN else self._in_step(lags)
         closures = reduce(add, [score.closures for score in scores], ClosureCount())
         closings = reduce(add, [score.closings for score in scores], Closings())
         return figures | closure_figures(closures, closings)
+
+    def _in_step(self, by_clip: Sequence[Sequence[float]]) -> float:
+        """Return the mean where the people's own closings say that sound and picture are in step."""
+        closings = reduce(add, [clip.scores[TRACKED].closings for clip in self.clips], Closings())
+        if not isfinite(closings.late_ms):
+            return float("nan")
+        return float(np.nanmean([row[LAGS.index(lag_in_step(closings.late_ms))] for row in by_clip]))
 
     def as_json(self) -> str:
         """Return one line; what is not known is null."""
