@@ -32,10 +32,10 @@ class Share(NamedTuple):
     broad: float
     """Besides, its broad part."""
     finer: float
-    """Of the fine structure that comes last (`models.video.upscale`)."""
+    """Of the fine structure that comes last (`models.video.upscale`); more than 1 where it comes too weak."""
 
 
-SKIN: Final = Share(0.3, 0.4, 1.0)
+SKIN: Final = Share(0.3, 0.4, 1.6)
 EYES: Final = Share(0.0, 0.0, 0.0)
 MOUTH: Final = Share(0.8, 0.2, 0.0)
 
@@ -45,7 +45,7 @@ class Left(NamedTuple):
 
     added: Float32[np.ndarray, "side side 3"]
     finer: Float32[np.ndarray, "small small"]
-    """Share of fine structure by place, 0..1."""
+    """Share of fine structure by place."""
 
 
 ALL: Final = np.ones((SMALL, SMALL), np.float32)

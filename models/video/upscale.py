@@ -76,7 +76,7 @@ class Upscaler:
         Args:
             warp: the window before anything was added.
             made: the window now.
-            share: how much of it, 0..1, by place.
+            share: how much of it, by place.
         """
         patches = np.empty((self._rows, self._rows, 2 * PATCH**2), np.float32)
         _gather(warp, made, patches)
