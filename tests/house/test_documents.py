@@ -30,7 +30,8 @@ def refuse_unknown(arguments):
         if word in children:
             command = children[word]
         elif word.startswith("-"):
-            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            named = [(*parameter.opts, *parameter.secondary_opts) for parameter in command.params]
+            known = {option for options in named for option in options} | {"--help"}
             extra = command.context_settings.get("ignore_unknown_options", False)
             assert extra or word.partition("=")[0] in known, f"{command.name} has no {word}"
         else:
