@@ -1,0 +1,45 @@
+"""Teeth that the photo hides: how bright and of which colour they are taken to be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.controls import smile
+from models.controls.reference import open_reference
+from models.controls.smile import AVERAGE_ENAMEL, find_teeth
+
+
+@pytest.fixture
+def hidden(monkeypatch):
+    """No photo shows enough of them."""
+    monkeypatch.setattr(smile, "LEAST_SHARE", 2.0)
+
+
+def enamel_under(avatar, light):
+    lit = np.clip(avatar.reference * np.array(light), 0, 255).astype(np.uint8)
+    return find_teeth(open_reference(replace(avatar, reference=lit)))[1]
+
+
+def shades(colour):
+    return colour / colour.max()
+
+
+def test_teeth_that_are_seen_have_their_own_colour(avatar):
+    seen = enamel_under(avatar, (1, 1, 1))
+    assert seen.min() > 100
+    assert not np.allclose(shades(seen), shades(AVERAGE_ENAMEL), atol=0.01)
+
+
+def test_hidden_teeth_are_as_bright_as_the_light(avatar, hidden):
+    dark, bright = (enamel_under(avatar, (share,) * 3).max() for share in (0.5, 1.0))
+    assert dark < 0.65 * bright
+
+
+def test_hidden_teeth_have_half_of_the_lights_colour(avatar, hidden):
+    plain, yellow = (shades(enamel_under(avatar, light)) for light in ((1, 1, 1), (1, 0.85, 0.4)))
+    assert shades(AVERAGE_ENAMEL)[2] - 0.15 < plain[2]
+    tint = yellow / plain
+    assert tint[0] == 1.0
+    assert tint[1] == pytest.approx(0.85**0.5, abs=0.04)
+    assert tint[2] == pytest.approx(0.4**0.5, abs=0.06)
