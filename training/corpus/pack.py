@@ -18,7 +18,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from models.audio import log_mel
 from models.motion.frame import FPS
 from models.motion.stage import Presence, SpeechChunk
 from models.motion.style import Style
+from training.common.processes import open_pool
 from training.corpus.augment import augment
 from training.corpus.conversation import Stretch, compose
 from training.corpus.plan import Scene, plan_scenes, survey
@@ -129,7 +130,7 @@ def pack(out: Path, conversations: int, takes: int, seed: int, workers: int) -> 
         TextColumn("{task.fields[hours]:.2f} h, {task.fields[share]:.0%} spoken"),
     )  # fmt: skip
     frames = spoken = 0
-    with Progress(*columns) as bar, ProcessPoolExecutor(workers) as pool:
+    with Progress(*columns) as bar, open_pool(workers) as pool:
         task = bar.add_task("", total=len(scenes), completed=len(scenes) - len(left), hours=0.0, share=0.0)
         for done in as_completed(pool.submit(_write, scene, takes, folder) for scene in left):
             frames, spoken = frames + done.result()[0], spoken + done.result()[1]

@@ -6,7 +6,6 @@ run may begin before the last round is through. What lies there is not made agai
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from models.avatar import CARD, Avatar, load_avatar
 from models.portrait.create import create_avatar
 from models.portrait.errors import PortraitError
 from models.warp import WarpPicture
+from training.common.processes import open_pool
 from training.pictures.camera import Camera
 from training.pictures.clip import FRAMES, make_clip
 
@@ -78,7 +78,7 @@ def pack(
         for turn, numbers in enumerate(_rounds(photographs, SEVERAL))
         for job in _singles(paths, out, numbers, held_out, seed, coarse=turn % COARSE_ROUNDS == 1)
     ]
-    with ProcessPoolExecutor(workers) as pool:
+    with open_pool(workers) as pool:
         for _ in track(pool.map(_work, jobs), "Photographs", total=len(jobs)):
             pass
     return sum(1 for part in (TRAIN, HELD_OUT, SINGLE) for _ in (out / part).glob("*.safetensors"))

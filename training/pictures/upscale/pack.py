@@ -3,7 +3,6 @@
 All three as fine as the portrait is, where `training.pictures.pack` keeps them as fine as the network sees.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from models.video.runtime import find_runtime
 from models.video.stage import LearnedPicture
 from models.video.weights import PictureWeights
 from models.warp import WarpPicture
+from training.common.processes import open_pool
 from training.pictures.cycle import cycle
 from training.pictures.pack import AVATARS, COARSE_ROUNDS, coarsened, photos_in
 from training.pictures.packed import Packed
@@ -81,7 +81,7 @@ def pack_fine(
         for index, path in enumerate(people)
         if (clips / AVATARS / path.stem.lower()).exists()
     ]
-    with ProcessPoolExecutor(workers) as pool:
+    with open_pool(workers) as pool:
         for _ in track(pool.map(_work, jobs), "Fine pictures", total=len(jobs)):
             pass
     return out
