@@ -45,25 +45,29 @@ def _skin_brightness(reference: Reference) -> float:
 
 def _light_colour(reference: Reference) -> Float32[np.ndarray, "3"]:
     """Return the colour of the light by the whites of the eyes, 1 in its brightest channel."""
-    triangle = reference.fragments.triangle
-    eyes = np.isin(reference.body.regions[triangle], (Region.EYE_RIGHT, Region.EYE_LEFT)) & (triangle >= 0)
+    eyes = _pixels_of(reference, Region.EYE_RIGHT, Region.EYE_LEFT)
     if eyes.sum() < LEAST_PIXELS:
         return np.ones(3, np.float32)
     white = np.percentile(reference.avatar.reference[eyes], 80, axis=0) / WHITE_OF_EYES
-    tint = (np.clip(white / max(float(white.max()), 1.0), 0.2, 1.0)) ** EYES_TELL
-    return np.asarray(tint, np.float32)
+    tint = np.clip(white / max(float(white.max()), 1.0), 0.2, 1.0)
+    return np.asarray(tint**EYES_TELL, np.float32)
 
 
 def _tooth_pixels(reference: Reference, light: float) -> Bool[np.ndarray, "side side"]:
     """Bright and colourless pixels inside the lips; none where they are too few."""
-    triangle = reference.fragments.triangle
-    inside = (triangle >= 0) & np.isin(reference.body.regions[triangle], (Region.MOUTH, Region.TONGUE))
+    inside = _pixels_of(reference, Region.MOUTH, Region.TONGUE)
     colour = reference.avatar.reference.astype(np.float32)
     value = colour.max(-1)
     saturation = (value - colour.min(-1)) / np.maximum(value, 1)
     teeth = inside & (value > 120 * light) & (saturation < 0.4)
     enough = teeth.sum() >= max(LEAST_PIXELS, LEAST_SHARE * inside.sum())
     return teeth if enough else np.zeros_like(teeth)
+
+
+def _pixels_of(reference: Reference, *regions: Region) -> Bool[np.ndarray, "side side"]:
+    """Return where the photo shows these parts of the body."""
+    triangle = reference.fragments.triangle
+    return np.asarray((triangle >= 0) & np.isin(reference.body.regions[triangle], regions))
 
 
 def _upper_edge(reference: Reference, average: Teeth, seen: Bool[np.ndarray, "side side"]) -> float:

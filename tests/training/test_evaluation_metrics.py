@@ -115,7 +115,7 @@ def test_closings_tell_how_late_lips_are():
         aperture = np.ones(180, np.float32)
         for n in range(6):
             aperture[21 + 24 * n + late] = 0.0
-        closings = find_closings(said, aperture)
+        closings = find_closings(said, [aperture, 3 * aperture])
         assert closings.said == 6
         assert closings.late_ms == pytest.approx(40.0 * late)
         assert (closings + closings).late_ms == pytest.approx(40.0 * late)
@@ -123,10 +123,10 @@ def test_closings_tell_how_late_lips_are():
 
 def test_few_closings_tell_nothing_nor_does_a_still_or_unseen_mouth():
     said = phones(*(("B", 20 + 24 * n, 22 + 24 * n) for n in range(6)))
-    assert np.isnan(find_closings(said[:4], WAVE[:180] + 2).late_ms)
-    assert find_closings(said, np.zeros(180, np.float32)) == Closings()
-    assert find_closings(said, np.full(180, np.nan, np.float32)) == Closings()
-    assert find_closings(said, np.ones(40, np.float32)).said == 1
+    assert np.isnan(find_closings(said[:4], 3 * [WAVE[:180] + 2]).late_ms)
+    assert find_closings(said, [np.zeros(180, np.float32)]) == Closings()
+    assert find_closings(said, [np.full(180, np.nan, np.float32)]) == Closings()
+    assert find_closings(said, [np.ones(40, np.float32)]).said == 1
 
 
 def test_runs_touch_the_edges():

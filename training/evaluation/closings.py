@@ -4,7 +4,7 @@ People may move other lips before other sounds, and more so in running speech; t
 before they are heard. Where tracked lips are shut at another time, sound and picture are not in step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -50,16 +50,21 @@ class Closings:
         return 1000.0 / FPS * (float(LAGS_FRAMES[at]) + part)
 
 
-def find_closings(phones: Iterable[Phone], aperture: Float32[np.ndarray, "frames"]) -> Closings:
+def find_closings(phones: Iterable[Phone], apertures: Sequence[Float32[np.ndarray, "frames"]]) -> Closings:
     """Look at one utterance; sounds near its ends or near frames without a face are left out.
 
     Args:
         phones: What was said, in utterance time.
-        aperture: Of the inner lips, frame by frame from the utterance's start.
+        apertures: Of the inner lips, frame by frame from the utterance's start, in each sample of it; a sound
+            counts once, whatever their number. Mouths that never open tell nothing.
     """
+    wide = [float(np.nanpercentile(one, 90)) if np.isfinite(one).any() else 0.0 for one in apertures]
+    opened = [one / most for one, most in zip(apertures, wide, strict=True) if most > 0.0]
+    if not opened:
+        return Closings()
     middles = [(p.start_s + p.end_s) / 2 * FPS for p in phones if p.symbol in BILABIALS]
     at = np.array(middles).reshape(-1, 1) + LAGS_FRAMES
-    around = np.interp(at, np.arange(len(aperture)), aperture, left=np.nan, right=np.nan)
+    mean = np.mean(opened, axis=0)
+    around = np.interp(at, np.arange(len(mean)), mean, left=np.nan, right=np.nan)
     known = around[np.isfinite(around).all(axis=1)]
-    wide = np.nanpercentile(aperture, 90) if len(known) else 0.0
-    return Closings(len(known), tuple((known / wide).sum(axis=0).tolist())) if wide > 0.0 else Closings()
+    return Closings(len(known), tuple(known.sum(axis=0).tolist()))

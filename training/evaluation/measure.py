@@ -34,7 +34,7 @@ class Score:
 
     figures: Figures
     closures: ClosureCount
-    """Summed over the samples, as are `closings`."""
+    """Summed over the samples."""
     closings: Closings = field(default_factory=Closings)
     lags: tuple[float, ...] = ()
     """Aperture's correlation at each of `agreement.LAGS`; empty for the person themselves."""
@@ -89,7 +89,7 @@ def score_person(truth: Curves, phones: tuple[Phone, ...] | None) -> Score:
     """Return the person's own figures."""
     said = phones or ()
     return Score(
-        habits([truth]), count_closures(said, truth.aperture), find_closings(said, truth.aperture),
+        habits([truth]), count_closures(said, truth.aperture), find_closings(said, [truth.aperture]),
         apertures=(truth.aperture,),
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ def score_samples(
     return Score(
         ({} if truth is None else agreement(truth, samples)) | habits(samples),
         reduce(add, [count_closures(said, one.aperture) for one in samples]),
-        reduce(add, [find_closings(said, one.aperture) for one in samples]),
+        find_closings(said, [one.aperture for one in samples]),
         () if truth is None else lagged(truth, samples),
         tuple(one.aperture for one in samples),
     )
