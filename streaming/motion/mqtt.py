@@ -7,7 +7,8 @@
     PREFIX/CALL/NAME/control    QoS 1
     PREFIX/CALL/NAME/presence   QoS 1, retained; `offline` is also the connection's will
 
-With a secret everything but presence is sealed (`streaming.motion.seal`). A line that breaks is made anew.
+With a secret everything but presence is sealed (`streaming.motion.seal`). A line that breaks is made anew, and
+what may have been missed meanwhile is told again (`streaming.motion.retold`).
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from streaming.motion.carrier import CarrierClosedError, Message, MessageKind
 from streaming.motion.inbox import Inbox, Waiting
 from streaming.motion.mqtt_config import MqttConfig
 from streaming.motion.packet import PACKET_MAX_BYTES
+from streaming.motion.retold import Heard, Told
 from streaming.motion.seal import OVERHEAD_BYTES, Opener, Sealer, SealError
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class MqttCarrier:
         self._opener = Opener(secret, config.call, config.peer) if secret else None
         self._inbox = Inbox()
         self._outgoing: Waiting[tuple[str, bytes]] = Waiting(OUT_MAX)
+        self._told, self._heard = Told(), Heard()
+        self._came = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._up: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -101,13 +105,13 @@ class MqttCarrier:
             raise CarrierClosedError(told) from None
 
     async def tell(self, message: Message) -> None:
-        """Send a message; returns when the broker has it. If the line breaks meanwhile, it may come twice."""
+        """Send a message; returns when the broker has it. Who comes only then hears it, too."""
         from aiomqtt import MqttError
 
+        mark = None if message.kind == "presence" else self._told.note(message, _now_s())
         while True:
             client, down = await self._client(), self._down
-            body = self._sealed(message.kind, message.body)
-            telling = asyncio.create_task(self._publish(client, message.kind, body))
+            telling = asyncio.create_task(self._publish(client, message, mark))
             try:
                 await asyncio.wait({telling, down}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -200,34 +204,51 @@ class MqttCarrier:
         from aiomqtt import MqttError
 
         await client.subscribe(self._config.topic(self._config.peer, "+"), qos=1)
-        await self._publish(client, "presence", b"online")
+        for mark, kept in self._told.kept():
+            await self._publish(client, kept, mark)
+        await self._publish(client, Message("presence", b"online"))
         if not self._up.done():
             self._up.set_result(client)
-        sending = asyncio.create_task(self._send(client), name=f"mqtt motion {self._config.call}")
+        tasks = [
+            asyncio.create_task(work(client), name=f"mqtt {name} {self._config.call}")
+            for name, work in (("motion", self._send), ("messages", self._tell_again))
+        ]
         try:
             async for message in client.messages:
-                self._take(str(message.topic).rpartition("/")[2], message.payload)
+                self._take(
+                    str(message.topic).rpartition("/")[2], message.payload, _mark_of(message.properties)
+                )
         finally:
-            sending.cancel()
-            with suppress(asyncio.CancelledError, MqttError):
-                await sending
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError, MqttError):
+                    await task
 
     async def _send(self, client: "aiomqtt.Client") -> None:
         """Give motion and sound to the connection; after the first packet two bytes stand for the topic."""
         topics = {kind: self._config.topic(self._config.name, kind) for kind in ALIASES}
-        while (waiting := await self._outgoing.get()) is not None:
+        while _is_wanted() and (waiting := await self._outgoing.get()) is not None:
             kind, packet = waiting
             await client.publish(topics[kind], self._sealed(kind, packet), properties=_alias(ALIASES[kind]))
             topics[kind] = ""
             if not len(self._outgoing):
                 self._idle.set()
 
-    async def _publish(self, client: "aiomqtt.Client", kind: MessageKind, body: bytes) -> None:
-        expiry = None if kind == "presence" else _expiry(self._config.kept_s)
-        topic = self._config.topic(self._config.name, kind)
-        await client.publish(topic, body, qos=1, retain=kind in KEPT, properties=expiry)
+    async def _tell_again(self, client: "aiomqtt.Client") -> None:
+        """Whenever the other end has come, tell it what it may have missed."""
+        while _is_wanted():
+            await self._came.wait()
+            self._came.clear()
+            for mark, message in self._told.recent(_now_s()):
+                await self._publish(client, message, mark)
 
-    def _take(self, kind: str, payload: object) -> None:
+    async def _publish(self, client: "aiomqtt.Client", message: Message, mark: bytes | None = None) -> None:
+        properties = None if mark is None else _marked(mark, self._config.kept_s)
+        topic, body = self._config.topic(self._config.name, message.kind), self._sealed(message.kind, message.body)
+        await client.publish(topic, body, qos=1, retain=message.kind in KEPT, properties=properties)
+
+    def _take(self, kind: str, payload: object, mark: bytes | None) -> None:
         """Take what the broker brought; what is not for this call is refused and counted."""
         most = PACKET_MAX_BYTES + OVERHEAD_BYTES if kind in ALIASES else MESSAGE_MAX_BYTES
         if not isinstance(payload, bytes | bytearray) or not 0 < len(payload) <= most:
@@ -245,9 +266,15 @@ class MqttCarrier:
         elif kind == VOICE:
             self._inbox.voices.put(body)
         elif kind in get_args(MessageKind):
-            self._inbox.hear(Message(kind, body))  # type: ignore[arg-type]
+            self._take_message(Message(kind, body), mark)  # type: ignore[arg-type]
         else:
             self.refused += 1
+
+    def _take_message(self, message: Message, mark: bytes | None) -> None:
+        if message == Message("presence", b"online"):
+            self._came.set()
+        if self._heard.is_new(mark):
+            self._inbox.hear(message)
 
     def _sealed(self, kind: str, body: bytes) -> bytes:
         return body if self._sealer is None or kind == "presence" else self._sealer.seal(kind, body)
@@ -299,10 +326,26 @@ def _alias(number: int) -> "Properties":
     return properties
 
 
-def _expiry(seconds: int) -> "Properties":
+def _marked(mark: bytes, kept_s: int) -> "Properties":
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
     properties = Properties(PacketTypes.PUBLISH)
-    properties.MessageExpiryInterval = seconds
+    properties.MessageExpiryInterval = kept_s
+    properties.CorrelationData = mark
     return properties
+
+
+def _mark_of(properties: "Properties | None") -> bytes | None:
+    mark = getattr(properties, "CorrelationData", None)
+    return mark if isinstance(mark, bytes) else None
+
+
+def _is_wanted() -> bool:
+    """Return whether nobody cancelled this task: before Python 3.12 a wait that ends at that moment hides it."""
+    task = asyncio.current_task()
+    return task is None or not task.cancelling()
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -101,6 +101,45 @@ async def test_who_comes_later_finds_card_and_presence(broker):
 
 
 @real
+async def test_who_comes_a_moment_later_hears_what_was_told_and_once(broker):
+    early, late = ends(broker, "moment", secret=SECRET)
+    first = await MqttCarrier.join(early)
+    await first.tell(Message("control", b"wait for me"))
+    second = await MqttCarrier.join(late)
+    heard = second.messages()
+    assert (await contract.next_message(heard, "control")).body == b"wait for me"
+    await second.aclose()
+    third = await MqttCarrier.join(late)
+    await first.tell(Message("control", b"and this"))
+    heard = third.messages()
+    found = [(await contract.next_message(heard, "control")).body for _ in range(2)]
+    assert sorted(found) == [b"and this", b"wait for me"]
+    await asyncio.sleep(0.2)
+    assert third.stats()["carrier_in_messages"] == 0
+    await first.aclose()
+    await third.aclose()
+
+
+@real
+async def test_a_broker_that_forgot_is_told_again_who_is_there(tmp_path):
+    broker = Broker(tmp_path).start()
+    a, b = await meet(broker, "forgot")
+    await a.tell(Message("card", b"anna"))
+    await contract.next_message(b.messages(), "card")
+    broker.stop()
+    broker.start()
+    await contract.until(lambda: a.stats()["carrier_reconnects"] and b.stats()["carrier_reconnects"])
+    await b.aclose()
+    await a.tell(Message("control", b"all is well"))
+    later = await MqttCarrier.join(ends(broker, "forgot")[1])
+    messages = later.messages()
+    assert (await contract.next_message(messages, "card")).body == b"anna"
+    await a.aclose()
+    await later.aclose()
+    broker.stop()
+
+
+@real
 async def test_the_broker_tells_of_who_vanished(broker):
     anna, ben = ends(broker, "vanish")
     there = await MqttCarrier.join(ben)
