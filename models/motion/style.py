@@ -11,8 +11,8 @@ from models.motion.chance import Stream, bounded_normal, chance
 LEAD_MS: Final = 50.0
 """Between what fits tracked lips best in short commands (0 to 20 ms) and films of fluent speech (40 to 80):
 `training.teacher.calibrate`. Those films proved to be out of step with their sound
-(docs/decisions/024-films-out-of-step.md), but the bundled weights were trained with this lead, and what they
-draw meets p, b and m 20 to 30 ms early. In running speech the picture leads by 20 ms or lags by up to 70
+(docs/decisions/024-films-out-of-step.md), but the bundled weights were trained with this lead, and so are
+told phones 20 ms late. In running speech the picture leads by 20 ms or lags by up to 70
 (Schwartz & Savariaux 2014, https://doi.org/10.1371/journal.pcbi.1003743)."""
 _SPREAD: Final[dict[str, tuple[float, float, float, float]]] = {
     "reach": (1.0, 0.08, 0.85, 1.15),

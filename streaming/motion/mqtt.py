@@ -7,8 +7,8 @@
     PREFIX/CALL/NAME/control    QoS 1
     PREFIX/CALL/NAME/presence   QoS 1, retained; `offline` is also the connection's will
 
-With a secret everything but presence is sealed (`streaming.motion.seal`). A line that breaks is made anew, and
-what may have been missed meanwhile is told again (`streaming.motion.retold`).
+With a secret everything but presence is sealed (`streaming.motion.seal`). A line that breaks is made anew,
+and what may have been missed meanwhile is told again (`streaming.motion.retold`).
 """
 
 import asyncio
@@ -245,7 +245,8 @@ class MqttCarrier:
 
     async def _publish(self, client: "aiomqtt.Client", message: Message, mark: bytes | None = None) -> None:
         properties = None if mark is None else _marked(mark, self._config.kept_s)
-        topic, body = self._config.topic(self._config.name, message.kind), self._sealed(message.kind, message.body)
+        topic = self._config.topic(self._config.name, message.kind)
+        body = self._sealed(message.kind, message.body)
         await client.publish(topic, body, qos=1, retain=message.kind in KEPT, properties=properties)
 
     def _take(self, kind: str, payload: object, mark: bytes | None) -> None:
@@ -342,7 +343,7 @@ def _mark_of(properties: "Properties | None") -> bytes | None:
 
 
 def _is_wanted() -> bool:
-    """Return whether nobody cancelled this task: before Python 3.12 a wait that ends at that moment hides it."""
+    """Tell whether nobody cancelled this task: before Python 3.12 a wait that ends just then hides it."""
     task = asyncio.current_task()
     return task is None or not task.cancelling()
 

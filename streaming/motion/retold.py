@@ -1,8 +1,8 @@
 """What was told is told again, and heard once.
 
-A broker that starts anew remembers nothing, and no broker keeps a message for whose line is broken just then.
-So an end remembers what it told, and says it again to who comes; each message bears a mark, by which the other
-end knows what it has heard.
+A broker that starts anew remembers nothing, and no broker keeps a message for whose line is broken just
+then. So an end remembers what it told, and says it again to who comes; each message bears a mark, by which
+the other end knows what it has heard.
 """
 
 import os

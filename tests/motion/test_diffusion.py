@@ -124,6 +124,24 @@ def test_the_future_counts_only_as_far_as_it_may_be_heard(weights):
     np.testing.assert_array_equal(last(0, later), last(0, later[:0]))
 
 
+def test_what_is_told_late_is_told_of_later_speech(weights):
+    """Told a frame late is the same as told in time of speech that begins a frame later."""
+    phones, pcm = sentence(), buzz(sentence())
+    later = tuple(replace(phone, start_s=phone.start_s + 0.04, end_s=phone.end_s + 0.04) for phone in phones)
+
+    def frames(late_columns, sound, known, lookahead_frames=3):
+        motion = DiffusionMotion(
+            weights, Sampling(late_columns=late_columns, lookahead_frames=lookahead_frames)
+        )
+        return vectors(speak(motion, motion.init_state(3), sound, known)[0])[: len(pcm) // SAMPLES_PER_FRAME]
+
+    moved = np.concatenate([np.zeros(SAMPLES_PER_FRAME, np.float32), pcm])
+    np.testing.assert_allclose(frames(4, pcm, phones), frames(0, moved, later), atol=1e-4)
+    assert np.abs(frames(4, pcm, phones) - frames(0, pcm, phones)).max() > 0.01
+    np.testing.assert_array_equal(frames(4, pcm, None), frames(0, pcm, None))
+    np.testing.assert_array_equal(frames(4, pcm, phones, 0), frames(0, pcm, phones, 0))
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_loud_sound_that_is_no_speech_is_heard_as_silence_unless_the_phones_are_known(weights, told):
     random, phones = np.random.default_rng(0), sentence() if told else None
@@ -227,6 +245,8 @@ def test_what_cannot_be_is_refused(weights, tmp_path):
         Sampling("euler")
     with pytest.raises(ValueError, match=r"at least one|not between"):
         Sampling(steps=0)
+    with pytest.raises(ValueError, match="late_columns"):
+        Sampling(late_columns=-1)
     motion = DiffusionMotion(weights)
     with pytest.raises(ValueError, match="640-sample frames"):
         motion.step(SpeechChunk(np.zeros(641, np.float32)), motion.init_state(0))

@@ -50,6 +50,10 @@ class Sampling:
     """Share of the noise that lids begin from: how often they blink."""
     lookahead_frames: int = 5
     """Frames of sound after the one in the making that may be heard, as far as they are known."""
+    late_columns: int = 2
+    """Columns (10 ms) by which phones, and the sound that is theirs, are told later than they sound, as far
+    as sound to come is known. The bundled weights learned from lips that lead by 50 ms, and people's lead by
+    20 to 30. Lips that tell phones from sound are late enough (docs/decisions/024-films-out-of-step.md)."""
     lips_before: float = 0.4
     body_follow: float = 0.45
     """Smoothing of what is shown, see `smoothing.smooth`; 0 and 1 are none."""
@@ -59,6 +63,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"no sampler {self.sampler!r}; there are: {', '.join(SAMPLERS)}")
+        if self.late_columns < 0:
+            raise ValueError(f"late_columns {self.late_columns} is below 0")
         if not 1 <= self.steps < _DRAWS - 1:
             raise ValueError(f"{self.steps} steps are not between 1 and {_DRAWS - 2}")
         if not (0.0 <= self.lips_before < 1.0 and 0.0 < self.body_follow <= 1.0):
@@ -107,6 +113,9 @@ class DiffusionMotion:
         self._sampling = sampling or Sampling()
         self._rows = 1 if self._sampling.guidance == 1.0 else 2
         self._past_columns = COLUMNS_PER_FRAME * self._network.shape.past_frames
+        self._late_columns = min(
+            self._sampling.late_columns, COLUMNS_PER_FRAME * self._sampling.lookahead_frames
+        )
         past_t = np.full(self._network.shape.motion_size, self._sampling.rest_t)
         past_t[list(MOUTH)] = self._sampling.mouth_t
         self._kept, self._blurred = np.vectorize(alpha_sigma)(past_t)
@@ -122,7 +131,7 @@ class DiffusionMotion:
             seed=seed,
             style=Style.draw(seed).vector(),
             mel=init_mel(),
-            columns=np.repeat(self._silence, self._past_columns, axis=0),
+            columns=np.repeat(self._silence, self._late_columns + self._past_columns, axis=0),
             cache=self._network.init_cache(self._rows),
             gate=None if self._gate is None else self._gate.init_state(),
         )
@@ -140,8 +149,9 @@ class DiffusionMotion:
         columns, mel = self._hear(chunk, state)
         shares, gate = self._shares(chunk, state)
         cache, trail, frames = state.cache.copy(), state.trail, []
+        first, heard = self._late_columns - self._late(chunk), self._heard_columns(chunk)
         for i in range(chunk.frames):
-            window = columns[COLUMNS_PER_FRAME * i :][: self._heard_columns(chunk)]
+            window = columns[first + COLUMNS_PER_FRAME * i :][:heard]
             if shares is not None:
                 share = np.repeat(shares[i], COLUMNS_PER_FRAME)[: len(window), None]
                 window = self._silence + share * (window - self._silence)
@@ -158,7 +168,7 @@ class DiffusionMotion:
         begin = COLUMNS_PER_FRAME * chunk.frames
         after = replace(
             state, mel=mel, cache=cache, gate=gate, trail=trail, frame=state.frame + chunk.frames,
-            columns=columns[begin : begin + self._past_columns].copy(),
+            columns=columns[begin : begin + len(state.columns)].copy(),
         )  # fmt: skip
         return frames, after
 
@@ -191,13 +201,17 @@ class DiffusionMotion:
         shape = self._network.shape
         return self._past_columns + COLUMNS_PER_FRAME * (1 + min(later, shape.ahead_frames))
 
+    def _late(self, chunk: SpeechChunk) -> int:
+        """Return the columns by which the chunk is heard late."""
+        return self._late_columns if chunk.phones is not None else 0
+
     def _phones(self, chunk: SpeechChunk, frame: int) -> UInt8[np.ndarray, "window"]:
         """Return the phones around a frame of the chunk; zeros where they are not known."""
         columns = self._network.shape.window_columns
         if chunk.phones is None or not chunk.segment:
             return np.zeros(columns, np.uint8)
-        first = COLUMNS_PER_FRAME * (round(chunk.segment_s * FPS) + frame)
-        return phone_columns(chunk.phones, first - self._past_columns, columns)
+        now = COLUMNS_PER_FRAME * (round(chunk.segment_s * FPS) + frame) - self._late(chunk)
+        return phone_columns(chunk.phones, now - self._past_columns, columns)
 
     def _draw(
         self, condition: Float32[np.ndarray, "rows width"], cache: Cache, seed: int, frame: int
