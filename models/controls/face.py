@@ -25,8 +25,8 @@ FADE: Final = (0.01, 0.08)
 """Between these distances inside the oval, over the face's height, the face takes over from the sheet."""
 OCCLUDERS: Final = 0.18
 """Skin this far outside the oval, over the face's height, still hides the mouth's lining behind it."""
-SHADOW_TINT: Final = np.array([0.86, 1.0, 1.08], np.float32)
-"""How much of each colour the shadow takes: light that comes through flesh is red."""
+SHADOW_TINT: Final = np.array([0.5, 1.0, 1.0], np.float32)
+"""How much of each colour the shadow takes: light that comes off flesh is red. Of the teeth in 328 photos."""
 LIP_SHADOW: Final = 0.018
 """How far the lips' shadow reaches into the mouth, over the face's height."""
 RECESS_M: Final = 0.006
@@ -110,6 +110,7 @@ class FaceLayer:
         recess_m = np.zeros(len(used), np.float32)
         _mark_insides(reference, number, attributes, recess_m)
         attributes[len(used) :, :2] = teeth.arc_mm
+        attributes[len(used) + len(teeth.rest) // 2 :, 2] = 1.0
         layer = cls(
             used.astype(np.int32),
             np.concatenate([number[body.triangles[keep]], teeth.triangles + len(used)]).astype(np.int32),

@@ -37,7 +37,7 @@ class Share(NamedTuple):
 
 SKIN: Final = Share(0.3, 0.4, 1.6)
 EYES: Final = Share(0.0, 0.0, 0.0)
-MOUTH: Final = Share(0.8, 0.2, 0.0)
+MOUTH: Final = Share(0.5, 0.2, 0.0)
 
 
 class Left(NamedTuple):

@@ -126,3 +126,41 @@ def test_a_photo_that_moves_by_half_a_pixel_stays_sharp(avatar, warp):
     inside = avatar.mask == 255
     np.testing.assert_array_equal(unmoved[inside], avatar.reference[inside])
     assert detail(moved) > 0.8 * detail(unmoved)
+
+
+def inside_of(warp, layer, motion):
+    """Return the box's paint, and where it is drawn and of which kind."""
+    points, depth = layer.place(warp.reference, warp.reference.pose(motion))
+    drawn = layer.draw(points, depth, warp.reference.avatar.side)
+    low = np.array([drawn.left, drawn.top], np.float32)
+    height, width = drawn.painted.shape
+    fragments = CpuRasterizer().rasterize(points - low, depth, layer.triangles, height, width)
+    kinds = np.where(fragments.triangle >= 0, layer.kinds[fragments.triangle], SKIN)
+    first = layer.triangles[fragments.triangle].min(-1) - len(layer.vertices)
+    return drawn.paint, kinds, first >= len(layer.teeth.rest) // 2
+
+
+def test_the_mouths_inside_is_lit_as_its_teeth_are(warp):
+    """Under yellow light a tongue of its own colour would be purple."""
+    light = np.array([1.0, 0.8, 0.5], np.float32)
+    layer = replace(warp._face, inside=np.zeros_like(warp._face.inside))
+    yellow = replace(layer, enamel=layer.enamel * light)
+    wide = pose(jawOpen=0.5)
+    (white, kinds, _), (tinted, _, _) = (inside_of(warp, face, wide) for face in (layer, yellow))
+    for kind in (TEETH, TONGUE, CAVITY):
+        drawn = cv2.erode((kinds == kind).astype(np.uint8), np.ones((5, 5))) > 0
+        if drawn.any():
+            np.testing.assert_allclose(tinted[drawn].mean(0) / white[drawn].mean(0), light, atol=0.03)
+    assert (kinds == TONGUE).sum() > 50
+
+
+def test_what_lies_deeper_and_lower_in_the_mouth_is_redder(warp):
+    layer = replace(warp._face, inside=np.zeros_like(warp._face.inside))
+    paint, kinds, low = inside_of(warp, layer, pose(jawOpen=0.5))
+
+    def redness(where):
+        red, green, _ = (paint[where] / layer.enamel).mean(0)
+        return red / green
+
+    upper, lower = (kinds == TEETH) & ~low, (kinds == TEETH) & low
+    assert redness(upper) < 1.25 < redness(lower) < redness(kinds == TONGUE)
