@@ -110,6 +110,7 @@ class FaceLayer:
         recess_m = np.zeros(len(used), np.float32)
         _mark_insides(reference, number, attributes, recess_m)
         attributes[len(used) :, :2] = teeth.arc_mm
+        # The lower arch is the second half.
         attributes[len(used) + len(teeth.rest) // 2 :, 2] = 1.0
         layer = cls(
             used.astype(np.int32),

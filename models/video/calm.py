@@ -1,8 +1,8 @@
 """`Calm`: on a coarse portrait what is learned is taken back, as it is finer than its pictures can be.
 
 A camera of few pixels, or a codec, leaves a face without its finest structure. The network adds some all the
-same, and draws eyes that are not this person's. Around the mouth, of which a portrait shows least, its guess
-stays the best there is. How coarse a portrait is its own spectrum tells (docs/picture.md has the figures).
+same, and draws eyes that are not this person's. Around the mouth, of which a portrait shows least, half of
+its guess stays. How coarse a portrait is its own spectrum tells (docs/picture.md has the figures).
 """
 
 from dataclasses import dataclass

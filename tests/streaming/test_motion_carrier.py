@@ -49,6 +49,14 @@ async def meet(broker, call, **changes):
     return await asyncio.gather(*map(MqttCarrier.join, ends(broker, call, **changes)))
 
 
+async def meet_after(broker, call, message):
+    """Tell a message before the other end joins; return both ends, and the later one's settings."""
+    early, late = ends(broker, call, secret=SECRET)
+    first = await MqttCarrier.join(early)
+    await first.tell(message)
+    return first, await MqttCarrier.join(late), late
+
+
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("check", [contract.check_pair, contract.check_leaving])
 async def test_the_fake_keeps_the_contract(check):
@@ -89,10 +97,7 @@ async def test_mqtt_is_bounded(broker):
 
 @real
 async def test_who_comes_later_finds_card_and_presence(broker):
-    early, late = ends(broker, "later", secret=SECRET)
-    first = await MqttCarrier.join(early)
-    await first.tell(Message("card", b"anna"))
-    second = await MqttCarrier.join(late)
+    first, second, _ = await meet_after(broker, "later", Message("card", b"anna"))
     messages = second.messages()
     found = {message.kind: message.body for message in [await anext(messages), await anext(messages)]}
     assert found == {"presence": b"online", "card": b"anna"}
@@ -102,10 +107,7 @@ async def test_who_comes_later_finds_card_and_presence(broker):
 
 @real
 async def test_who_comes_a_moment_later_hears_what_was_told_and_once(broker):
-    early, late = ends(broker, "moment", secret=SECRET)
-    first = await MqttCarrier.join(early)
-    await first.tell(Message("control", b"wait for me"))
-    second = await MqttCarrier.join(late)
+    first, second, late = await meet_after(broker, "moment", Message("control", b"wait for me"))
     heard = second.messages()
     assert (await contract.next_message(heard, "control")).body == b"wait for me"
     await second.aclose()
@@ -134,6 +136,7 @@ async def test_a_broker_that_forgot_is_told_again_who_is_there(tmp_path):
     later = await MqttCarrier.join(ends(broker, "forgot")[1])
     messages = later.messages()
     assert (await contract.next_message(messages, "card")).body == b"anna"
+    assert (await contract.next_message(messages, "control")).body == b"all is well"
     await a.aclose()
     await later.aclose()
     broker.stop()
