@@ -27,6 +27,10 @@ FINER: Final = 3
 every frame; between these it takes little. Odd, so that a photo that does not move stays itself."""
 
 
+SEAM: Final = 3.0
+"""Where neighbours come from places so many of the photo's pixels apart, skin lies over skin."""
+
+
 @dataclass(frozen=True, slots=True)
 class WarpState:
     """The warp remembers nothing; frames are independent."""
@@ -49,7 +53,7 @@ class WarpPicture:
         # One picture, one core: sessions share the cores, and OpenCV's own threads only get in their way.
         cv2.setNumThreads(1)
         self._size = size
-        self._reference = open_reference(avatar, None if like is None else like.residual)
+        self._reference = open_reference(avatar, like)
         self._sheet = Sheet.build(self._reference)
         self._face = FaceLayer.build(self._reference, prune=like is None)
         person = np.dstack([avatar.reference, avatar.mask])
@@ -97,6 +101,7 @@ class WarpPicture:
         warped = cv2.remap(self._person, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         picture = np.empty((*source.shape[:2], 3), np.uint8)
         _lay_over(warped, self._background, picture)
+        _soften_seams(source[box], face.skin, face.painted, picture[box].copy(), picture[box])
         _paint_over(picture[box], face.paint, face.painted)
         return picture, warped[..., 3]
 
@@ -125,6 +130,29 @@ def _lay_over(warped, background, out):  # type: ignore[no-untyped-def]  # noqa:
             for c in range(3):
                 v = np.uint32(warped[y, x, c]) * alpha + np.uint32(background[y, x, c]) * rest
                 out[y, x, c] = np.uint8((v + one + (v >> eight)) >> eight)
+
+
+@njit(cache=True, nogil=True)
+def _soften_seams(source, skin, painted, sharp, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mix neighbours where one lid, or lip, lies over the other: else their line is a staircase."""
+    apart = SEAM * FINER
+    for y in range(1, skin.shape[0] - 1):
+        for x in range(1, skin.shape[1] - 1):
+            if skin[y, x] < 1 or painted[y, x] > 0:
+                continue
+            seam = False
+            for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                ny, nx = y + dy, x + dx
+                if skin[ny, nx] == 1 and painted[ny, nx] == 0:
+                    far = abs(source[ny, nx, 0] - source[y, x, 0]) + abs(source[ny, nx, 1] - source[y, x, 1])
+                    seam = seam or far > apart
+            if seam:
+                for c in range(3):
+                    total = np.int32(8)
+                    for dy in range(-1, 2):
+                        for dx in range(-1, 2):
+                            total += np.int32(sharp[y + dy, x + dx, c]) * ((2 - abs(dy)) * (2 - abs(dx)))
+                    out[y, x, c] = np.uint8(total >> 4)
 
 
 @njit(cache=True, nogil=True)

@@ -5,10 +5,11 @@ from typing import Final, Self
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int
 
 from models.body.rig import Region
 from models.controls.interpolate import interpolate
+from models.controls.lids import Edges
 from models.controls.reference import Reference
 
 TEXELS: Final = 96
@@ -16,6 +17,12 @@ REACH_RAD: Final = 0.95
 """The texture spans this angle around the eye's axis, each way."""
 IRIS: Final = {Region.EYE_RIGHT: 468, Region.EYE_LEFT: 473}
 """Landmark of the iris centre; the four after it lie on its edge."""
+RIM: Final = 0.006
+"""Width of an eye's edge over the face's height: lashes and the lids' shadow, which do not turn with it."""
+MOVED: Final = (0.004, 0.012)
+"""Between these shifts of an eye before its lids, over the face's height, its edge leaves the photo."""
+AROUND: Final = 9.0
+"""Texels over which hidden white is like the white that is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Eye:
         angles = eye_angles(reference, region)
         seen = interpolate(reference.fragments, body.triangles, _spread(angles, ball, len(body.mean)))
         here = _region_mask(reference, region)
-        sure = cv2.erode(here.astype(np.uint8), np.ones((2, 2), np.uint8)).astype(bool)
+        sure = well_inside(here, reference.face_px)
         if sure.sum() < 12:
             sure = here
         if not sure.any():
@@ -40,6 +47,12 @@ class Eye:
         colour = reference.avatar.reference[sure].astype(np.float32)
         middle, radius = _iris(reference, region, seen, here)
         return cls(_complete(seen[sure], colour, middle, radius))
+
+
+def well_inside(eyes: Bool[np.ndarray, "side side"], face_px: float) -> Bool[np.ndarray, "side side"]:
+    """Leave out the edge of what the photo shows of eyes."""
+    rim = 2 * max(round(RIM * face_px), 1) + 1
+    return cv2.erode(eyes.astype(np.uint8), np.ones((rim, rim), np.uint8)).astype(bool)
 
 
 def eye_angles(reference: Reference, region: Region) -> Float32[np.ndarray, "ball 2"]:
@@ -52,6 +65,30 @@ def eye_angles(reference: Reference, region: Region) -> Float32[np.ndarray, "bal
     angle = np.arccos(np.clip(arm[:, 2], -1, 1))
     ring = np.maximum(np.hypot(arm[:, 0], arm[:, 1]), 1e-6)
     return np.stack([arm[:, 0], arm[:, 1]], 1) * (angle / ring)[:, None]
+
+
+def middles(reference: Reference, region: Region) -> list[int]:
+    """Return the vertices in the middle of an eye, of the lower lid's edge, and of the upper lid's."""
+    ball = np.unique(reference.body.triangles[reference.body.regions == region])
+    front = ball[np.linalg.norm(eye_angles(reference, region), axis=1).argmin()]
+    edges = Edges.of("Right" if region == Region.EYE_RIGHT else "Left")
+    return [int(front), *(int(edge[len(edge) // 2]) for edge in (edges.lower, edges.upper))]
+
+
+def unmoved(
+    now: Float32[np.ndarray, "eyes 3 2"], photo: Float32[np.ndarray, "eyes 3 2"], face_px: float
+) -> Float32[np.ndarray, "eyes"]:
+    """Return 1 for an eye that is as in the photo, and 0 for one that turned, or is wider open.
+
+    Args:
+        now: the pixels of its `middles`.
+        photo: the same in the photo.
+        face_px: the face's height in the photo.
+    """
+    turned = np.linalg.norm((now[:, 0] - now[:, 1]) - (photo[:, 0] - photo[:, 1]), axis=1)
+    wider, wide = (np.linalg.norm(eyes[:, 2] - eyes[:, 1], axis=1) for eyes in (now, photo))
+    moved = np.maximum(turned, wider - wide) / face_px
+    return np.clip((MOVED[1] - moved) / (MOVED[1] - MOVED[0]), 0, 1).astype(np.float32)
 
 
 def _spread(
@@ -104,11 +141,22 @@ def _complete(
     trust = np.clip(sharp_count / 0.04, 0, 1)[..., None]
     distance = np.linalg.norm(angles - middle, axis=1) / radius
     rings = _rings(distance, colour, reach)
-    white = distance > 1.15
-    pale = np.percentile(colour[white], 60, axis=0) if white.sum() > 5 else np.full(3, 190.0)
+    white = distance > 1.25
     edge = np.clip((reach - 0.95) / 0.15, 0, 1)[..., None]
-    guess = rings * (1 - edge) + pale.astype(np.float32) * edge
+    guess = rings * (1 - edge) + _white(place[white], colour[white]) * edge
     return (trust * shown + (1 - trust) * guess).astype(np.float32)
+
+
+def _white(
+    place: Int[np.ndarray, "seen 2"], colour: Float32[np.ndarray, "seen 3"]
+) -> Float32[np.ndarray, "texels texels 3"]:
+    """Continue the white beyond what is seen of it."""
+    pale = np.percentile(colour, 60, axis=0) if len(colour) > 5 else np.full(3, 190.0)
+    total, count = np.zeros((TEXELS, TEXELS, 3), np.float32), np.zeros((TEXELS, TEXELS), np.float32)
+    np.add.at(total, (place[:, 1], place[:, 0]), colour)
+    np.add.at(count, (place[:, 1], place[:, 0]), 1)
+    total, count = (cv2.GaussianBlur(layer, (0, 0), AROUND) for layer in (total, count[..., None]))
+    return (total + 1e-4 * pale.astype(np.float32)) / (count.reshape(TEXELS, TEXELS, 1) + 1e-4)
 
 
 def _rings(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from models.body.rig import RIG_INDEX, Region
-from models.controls.eyes import Eye, eye_angles
+from models.controls.eyes import Eye, eye_angles, middles, unmoved, well_inside
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
 from models.controls.shade import CAVITY, EYE_LEFT, EYE_RIGHT, SKIN, TEETH, TONGUE, keep_sharp, shade
@@ -73,8 +73,10 @@ class FaceLayer:
     recess_m: Float32[np.ndarray, "used"]
     """How much deeper a vertex counts than it lies."""
     teeth: Teeth
-    inside: Float32[np.ndarray, "side side 4"]
-    """The photo, with how far it shows the inside of the mouth as fourth channel."""
+    inside: Float32[np.ndarray, "side side 5"]
+    """The photo, and how far it shows teeth or what turns with an eye; the same with the eyes' edges."""
+    gaze: Int32[np.ndarray, "2 3"]
+    """Points of the right eye and of the left, as `middles` finds them."""
     eyes: Float32[np.ndarray, "2 texels texels 3"]
     enamel: Float32[np.ndarray, "3"]
     """Colour of the lit teeth; tongue and gums are lit like them."""
@@ -120,7 +122,8 @@ class FaceLayer:
             attributes,
             recess_m,
             teeth,
-            np.zeros((reference.avatar.side, reference.avatar.side, 4), np.float32),
+            np.zeros((reference.avatar.side, reference.avatar.side, 5), np.float32),
+            number[[middles(reference, region) for region in (Region.EYE_RIGHT, Region.EYE_LEFT)]],
             np.stack([Eye.build(reference, r).texture for r in (Region.EYE_RIGHT, Region.EYE_LEFT)]),
             enamel,
             reference.face_px,
@@ -140,9 +143,11 @@ class FaceLayer:
         fragments = CpuRasterizer().rasterize(points, depth, self.triangles, side, side)
         kinds = np.where(fragments.triangle >= 0, self.kinds[fragments.triangle], SKIN)
         teeth = cv2.erode((kinds == TEETH).astype(np.uint8), np.ones((3, 3), np.uint8))
-        shown = (teeth | np.isin(kinds, (EYE_RIGHT, EYE_LEFT))).astype(np.float32)
+        eyes = np.isin(kinds, (EYE_RIGHT, EYE_LEFT))
         self.inside[..., :3] = reference.avatar.reference
-        self.inside[..., 3] = np.clip(2.2 * cv2.GaussianBlur(shown, (0, 0), 0.8) - 0.6, 0, 1)
+        for channel, shown in ((3, teeth | well_inside(eyes, self.face_px)), (4, teeth | eyes)):
+            soft = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 0.8)
+            self.inside[..., channel] = np.clip(2.2 * soft - 0.6, 0, 1)
 
     def place(
         self,
@@ -166,6 +171,7 @@ class FaceLayer:
         low = np.clip(np.floor(points.min(0)).astype(int) - 2, 0, side - 2)
         high = np.clip(np.ceil(points.max(0)).astype(int) + 2, low + 2, side)
         width, height = (high - low).tolist()
+        at_rest = unmoved(points[self.gaze], self.photo[self.gaze], self.face_px)
         fragments = CpuRasterizer().rasterize(
             points - low.astype(np.float32), depth, self.triangles, height, width
         )
@@ -175,7 +181,8 @@ class FaceLayer:
         painted, mouth, sharp = np.zeros((3, height, width), np.float32)
         shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
-            self.attributes, self.inside, self.eyes, self.enamel, source, skin, paint, painted, mouth, sharp,
+            self.attributes, self.inside, self.eyes, at_rest, self.enamel,
+            source, skin, paint, painted, mouth, sharp,
         )  # fmt: skip
         self._shadow(paint, mouth)
         soft, smooth = (cv2.GaussianBlur(layer, (5, 5), 0.8) for layer in (painted, paint))

@@ -12,6 +12,7 @@ from models.body.body import BodyModel, Identity, gazing_rotations, joint_rotati
 from models.body.expression import ExpressionMap
 from models.body.rig import RIG_INDEX
 from models.camera import project
+from models.controls.lids import lashes, meet, on_edges
 from models.controls.raster import CpuRasterizer, Fragments
 from models.motion.frame import MotionFrame
 from models.portrait.face import CHIN, FOREHEAD
@@ -79,29 +80,54 @@ class Reference:
         return project(vertices, fit.translation, fit.focal_px, self.avatar.side)
 
 
-def open_reference(avatar: Avatar, residual: Float32[np.ndarray, "vertices 2"] | None = None) -> Reference:
-    """Pose the body as in the photo, close the landmark residual, and rasterise.
+def open_reference(avatar: Avatar, like: Reference | None = None) -> Reference:
+    """Pose the body as in the photo, close the landmark residual, let lids meet, and rasterise.
 
     Args:
         avatar: the fitted portrait.
-        residual: that of the same person in another picture, when it is known.
+        like: the same person in another picture, whose residual and lids are these.
     """
     body, fit = shared_body(), avatar.fit
-    identity = body.identity(fit.shape)
-    vertices = identity.pose(fit.expression, gazing_rotations(fit.expression, fit.rotations))
+    identity = body.identity(fit.shape) if like is None else like.identity
+    vertices = _posed(avatar, identity, fit.expression)
     points, depth = project(vertices, fit.translation, fit.focal_px, avatar.side)
     face_px = float(np.linalg.norm(avatar.marks[FOREHEAD] - avatar.marks[CHIN]))
-    if residual is None:
+    mapping = ExpressionMap.of(fit.shape, fit.expression)
+    if like is None:
         residual = _residual(avatar, identity, points, face_px)
+        identity = _with_lids(avatar, identity, residual, mapping, face_px)
+    else:
+        residual = like.residual
     points = points + residual
     fragments = CpuRasterizer().rasterize(points, depth, body.triangles, avatar.side, avatar.side)
     facing = _facing(vertices + fit.translation, body)
-    mapping = ExpressionMap.of(fit.shape, fit.expression)
     low, high = body.mean.min(0), body.mean.max(0)
     places = np.concatenate([(body.mean - low) / (high - low), points, depth[:, None]], 1).astype(np.float32)
     return Reference(
         avatar, body, identity, residual, points, depth, fragments, facing, face_px, mapping, places
     )
+
+
+def _posed(
+    avatar: Avatar, identity: Identity, expression: Float32[np.ndarray, "52"]
+) -> Float32[np.ndarray, "vertices 3"]:
+    return identity.pose(expression, gazing_rotations(expression, avatar.fit.rotations))
+
+
+def _with_lids(
+    avatar: Avatar,
+    identity: Identity,
+    residual: Float32[np.ndarray, "vertices 2"],
+    mapping: ExpressionMap,
+    face_px: float,
+) -> Identity:
+    fit = avatar.fit
+
+    def see(person: Identity, expression: Float32[np.ndarray, "52"]) -> Float32[np.ndarray, "vertices 2"]:
+        vertices = _posed(avatar, person, expression)
+        return project(vertices, fit.translation, fit.focal_px, avatar.side)[0] + residual
+
+    return meet(identity, fit.expression, mapping, see, face_px)
 
 
 def _facing(seen: Float32[np.ndarray, "vertices 3"], body: BodyModel) -> Float32[np.ndarray, "triangles"]:
@@ -119,7 +145,10 @@ def _residual(
     rest = marks.rest(fit.shape, fit.expression)
     posed = identity.carry(rest.astype(np.float32), RIG_INDEX["head"], fit.rotations)
     seen, _ = project(posed, fit.translation, fit.focal_px, avatar.side)
+    lids, edges = on_edges(points)
+    seen[lids] = edges
     error = (avatar.marks - seen)[:SKIN_MARKS]
+    error[lids] += lashes(avatar.marks, face_px)
     spline = RBFInterpolator(
         seen[:SKIN_MARKS], error, kernel="thin_plate_spline", smoothing=RESIDUAL_SMOOTHING
     )

@@ -11,18 +11,19 @@ SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def shade(  # type: ignore[no-untyped-def]
-    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, enamel,  # noqa: ANN001
+    triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, at_rest, enamel,  # noqa: ANN001
     source, skin, paint, painted, mouth, sharp,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """Colour each pixel of a box by the triangle that lies there, -1 where none does.
 
-    `photo`, `attributes`, `kinds`, `inside`, `eyes` and `enamel` are `FaceLayer`'s. What is written: `source`
-    and `skin` as in `FacePixels`; `paint`, the colour of eyes and mouth, where `painted` becomes 1; `mouth`,
-    1 inside the lips; and `sharp`, how far the photo itself shows what is painted.
+    `photo`, `attributes`, `kinds`, `inside`, `eyes` and `enamel` are `FaceLayer`'s, `at_rest` is
+    `unmoved`'s of either eye. What is written: `source` and `skin` as in `FacePixels`; `paint`, the colour of
+    eyes and mouth, where `painted` becomes 1; `mouth`, 1 inside the lips; and `sharp`, how far the photo
+    itself shows what is painted.
     """
     height, width = triangle.shape
     texels = eyes.shape[1]
-    photo_here = np.zeros(4, np.float32)
+    photo_here = np.zeros(5, np.float32)
     for y in range(height):
         for x in range(width):
             t = triangle[y, x]
@@ -52,9 +53,11 @@ def shade(  # type: ignore[no-untyped-def]
             if kind in (CAVITY, TONGUE):
                 continue
             _sample_photo(inside, sx - 0.5, sy - 0.5, photo_here)
-            sharp[y, x] = max(sharp[y, x], photo_here[3])
+            edges = at_rest[kind - 1] if kind in (EYE_RIGHT, EYE_LEFT) else np.float32(0.0)
+            shown = photo_here[3] + edges * (photo_here[4] - photo_here[3])
+            sharp[y, x] = max(sharp[y, x], shown)
             for c in range(3):
-                paint[y, x, c] += photo_here[3] * (photo_here[c] - paint[y, x, c])
+                paint[y, x, c] += shown * (photo_here[c] - paint[y, x, c])
 
 
 @njit(cache=True, nogil=True)
@@ -84,7 +87,8 @@ def _sample_photo(texture, u, v, out):  # type: ignore[no-untyped-def]  # noqa: 
                 out[c] += weight * texture[y + row - 1, x + column - 1, c]
     for c in range(texture.shape[2]):
         out[c] = min(max(out[c], 0.0), 255.0)
-    out[3] = min(out[3], 1.0)
+    for c in range(3, texture.shape[2]):
+        out[c] = min(out[c], 1.0)
 
 
 @njit(cache=True, nogil=True)

@@ -35,11 +35,10 @@ def find_teeth(reference: Reference) -> tuple[Teeth, Float32[np.ndarray, "3"]]:
 
 
 def _skin_brightness(reference: Reference) -> float:
-    centre = reference.avatar.marks.mean(0).astype(int)
+    side = reference.avatar.side
     radius = max(int(0.2 * reference.face_px), 1)
-    patch = reference.avatar.reference[
-        centre[1] - radius : centre[1] + radius, centre[0] - radius : centre[0] + radius
-    ]
+    x, y = np.clip(reference.avatar.marks.mean(0).astype(int), 0, side - 1)
+    patch = reference.avatar.reference[max(y - radius, 0) : y + radius, max(x - radius, 0) : x + radius]
     return float(np.clip(np.percentile(patch.max(-1), 75), 75, 236))
 
 

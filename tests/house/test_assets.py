@@ -43,7 +43,8 @@ def test_every_pin_is_installed_by_the_requirements():
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_installed_assets_are_the_tested_ones(name):
+def test_installed_assets_are_the_tested_ones(name, monkeypatch):
+    monkeypatch.delitem(sys.modules, ASSETS[name].module, raising=False)
     try:
         path = asset_path(name)
     except AssetMissingError as error:

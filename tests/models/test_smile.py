@@ -43,3 +43,12 @@ def test_hidden_teeth_have_half_of_the_lights_colour(avatar, hidden):
     assert tint[0] == 1.0
     assert tint[1] == pytest.approx(0.85**0.5, abs=0.04)
     assert tint[2] == pytest.approx(0.4**0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("middle", [(-20, 256), (3, 3), (511, 600)])
+def test_a_face_at_the_picture_s_edge_is_lit_by_what_shows_of_it(avatar, middle):
+    reference = open_reference(avatar)
+    marks = avatar.marks + np.array(middle, np.float32) - avatar.marks.mean(0)
+    _, enamel = find_teeth(replace(reference, avatar=replace(avatar, marks=marks)))
+    assert np.isfinite(enamel).all()
+    assert enamel.max() > 30
