@@ -17,7 +17,7 @@ REACH_RAD: Final = 0.95
 """The texture spans this angle around the eye's axis, each way."""
 IRIS: Final = {Region.EYE_RIGHT: 468, Region.EYE_LEFT: 473}
 """Landmark of the iris centre; the four after it lie on its edge."""
-RIM: Final = 0.006
+RIM: Final = 0.003
 """Width of an eye's edge over the face's height: lashes and the lids' shadow, which do not turn with it."""
 MOVED: Final = (0.004, 0.012)
 """Between these shifts of an eye before its lids, over the face's height, its edge leaves the photo."""
