@@ -25,8 +25,6 @@ COARSER: Final = 4
 FINER: Final = 3
 """The photo is kept so many times as fine. Between its own pixels a bilinear mean takes the sharpness of
 every frame; between these it takes little. Odd, so that a photo that does not move stays itself."""
-
-
 SEAM: Final = 3.0
 """Where neighbours come from places so many of the photo's pixels apart, skin lies over skin."""
 

@@ -35,7 +35,7 @@ class Eye:
     def build(cls, reference: Reference, region: Region) -> Self:
         """Collect what the photo shows of the eyeball, and complete iris and white from it."""
         body = reference.body
-        ball = np.unique(body.triangles[body.regions == region])
+        ball = _ball(reference, region)
         angles = eye_angles(reference, region)
         seen = interpolate(reference.fragments, body.triangles, _spread(angles, ball, len(body.mean)))
         here = _region_mask(reference, region)
@@ -57,8 +57,7 @@ def well_inside(eyes: Bool[np.ndarray, "side side"], face_px: float) -> Bool[np.
 
 def eye_angles(reference: Reference, region: Region) -> Float32[np.ndarray, "ball 2"]:
     """Azimuth and elevation of the eyeball's vertices at rest, seen from its centre, in radians."""
-    body = reference.body
-    ball = np.unique(body.triangles[body.regions == region])
+    ball = _ball(reference, region)
     rest = reference.identity.rest[ball]
     arm = rest - rest.mean(0)
     arm /= np.linalg.norm(arm, axis=1, keepdims=True)
@@ -69,7 +68,7 @@ def eye_angles(reference: Reference, region: Region) -> Float32[np.ndarray, "bal
 
 def middles(reference: Reference, region: Region) -> list[int]:
     """Return the vertices in the middle of an eye, of the lower lid's edge, and of the upper lid's."""
-    ball = np.unique(reference.body.triangles[reference.body.regions == region])
+    ball = _ball(reference, region)
     front = ball[np.linalg.norm(eye_angles(reference, region), axis=1).argmin()]
     edges = Edges.of("Right" if region == Region.EYE_RIGHT else "Left")
     return [int(front), *(int(edge[len(edge) // 2]) for edge in (edges.lower, edges.upper))]
@@ -89,6 +88,10 @@ def unmoved(
     wider, wide = (np.linalg.norm(eyes[:, 2] - eyes[:, 1], axis=1) for eyes in (now, photo))
     moved = np.maximum(turned, wider - wide) / face_px
     return np.clip((MOVED[1] - moved) / (MOVED[1] - MOVED[0]), 0, 1).astype(np.float32)
+
+
+def _ball(reference: Reference, region: Region) -> Int[np.ndarray, "ball"]:
+    return np.unique(reference.body.triangles[reference.body.regions == region])
 
 
 def _spread(
@@ -132,13 +135,9 @@ def _complete(
     grid = np.stack(np.meshgrid(line, line), -1).astype(np.float32)
     reach = np.linalg.norm(grid - middle, axis=-1) / radius
     place = np.clip(((angles + REACH_RAD) / (2 * REACH_RAD) * TEXELS), 0, TEXELS - 1).astype(int)
-    total = np.zeros((TEXELS, TEXELS, 3), np.float32)
-    count = np.zeros((TEXELS, TEXELS), np.float32)
-    np.add.at(total, (place[:, 1], place[:, 0]), colour)
-    np.add.at(count, (place[:, 1], place[:, 0]), 1)
-    sharp_total, sharp_count = (cv2.GaussianBlur(layer, (0, 0), 1.6) for layer in (total, count))
-    shown = sharp_total / np.maximum(sharp_count, 1e-6)[..., None]
-    trust = np.clip(sharp_count / 0.04, 0, 1)[..., None]
+    total, count = _scattered(place, colour, 1.6)
+    shown = total / np.maximum(count, 1e-6)
+    trust = np.clip(count / 0.04, 0, 1)
     distance = np.linalg.norm(angles - middle, axis=1) / radius
     rings = _rings(distance, colour, reach)
     white = distance > 1.25
@@ -152,11 +151,18 @@ def _white(
 ) -> Float32[np.ndarray, "texels texels 3"]:
     """Continue the white beyond what is seen of it."""
     pale = np.percentile(colour, 60, axis=0) if len(colour) > 5 else np.full(3, 190.0)
+    total, count = _scattered(place, colour, AROUND)
+    return (total + 1e-4 * pale.astype(np.float32)) / (count + 1e-4)
+
+
+def _scattered(
+    place: Int[np.ndarray, "seen 2"], colour: Float32[np.ndarray, "seen 3"], spread: float
+) -> tuple[Float32[np.ndarray, "texels texels 3"], Float32[np.ndarray, "texels texels 1"]]:
+    """Return the sum of colours around each texel, and their number, by a Gaussian of so many texels."""
     total, count = np.zeros((TEXELS, TEXELS, 3), np.float32), np.zeros((TEXELS, TEXELS), np.float32)
     np.add.at(total, (place[:, 1], place[:, 0]), colour)
     np.add.at(count, (place[:, 1], place[:, 0]), 1)
-    total, count = (cv2.GaussianBlur(layer, (0, 0), AROUND) for layer in (total, count[..., None]))
-    return (total + 1e-4 * pale.astype(np.float32)) / (count.reshape(TEXELS, TEXELS, 1) + 1e-4)
+    return cv2.GaussianBlur(total, (0, 0), spread), cv2.GaussianBlur(count, (0, 0), spread)[..., None]
 
 
 def _rings(
