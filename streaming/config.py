@@ -45,6 +45,9 @@ class PushConfig(_Strict):
     show: str = Field(default="stage", min_length=1)
     avatar: str | None = None
     """Whom the show shows; the default avatar when left out."""
+    silence_s: float = Field(default=10.0, gt=0)
+    """An endpoint that reports nothing for so long is taken for gone. Reports on arriving media are due every
+    7.5 s at the latest (RFC 3550, section 6.2) and mostly come every second."""
 
 
 class RoomConfig(_Strict):

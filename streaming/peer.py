@@ -84,6 +84,12 @@ class Peer:
         """`new`, `connecting`, `connected`, `failed` or `closed`."""
         return str(self._pc.connectionState)
 
+    async def received_packets(self) -> int:
+        """Return how many packets the other side has sent so far, of media and of reports on it."""
+        reports = [report for sender in self._pc.getSenders() for report in (await sender.getStats()).values()]
+        transports = {report.id: report.packetsReceived for report in reports if report.type == "transport"}
+        return sum(transports.values())
+
     async def answer(self, offer_sdp: str) -> str:
         """Return the SDP answer with every candidate in it.
 

@@ -1,7 +1,7 @@
 """The avatar out to a WHIP endpoint: SRS, a LiveKit ingress, MediaMTX, Cloudflare, or another room of ours.
 
 A push takes part in its show like a player, so the show runs as long as the room does. A connection that
-ends, or an endpoint that refuses, is tried again after a pause that doubles.
+ends or falls silent, or an endpoint that refuses, is tried again after a pause that doubles.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import httpx
 from streaming.config import PushConfig, RoomConfig
 from streaming.contract import RoomFullError
 from streaming.negotiation import OfferError
+from streaming.peer import Peer
 from streaming.shows import Shows
 from streaming.viewer import Viewer
 
@@ -22,10 +23,27 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
 ANSWER_TIMEOUT_S: Final = 15.0
+LISTEN_EVERY_S: Final = 0.5
 
 
 class PushError(RuntimeError):
     """The endpoint did not take the avatar; the message says why."""
+
+
+async def until_silent(peer: Peer, silence_s: float) -> None:
+    """Return when a connected endpoint has sent nothing for `silence_s`.
+
+    One that was killed, or that closed before its half of the handshake was done, does not say that it is gone,
+    and ICE needs half a minute to notice (RFC 7675).
+    """
+    loop = asyncio.get_running_loop()
+    heard, heard_at_s = -1, loop.time()
+    while loop.time() - heard_at_s < silence_s:
+        packets = await peer.received_packets()
+        if packets != heard or peer.state != "connected":
+            heard, heard_at_s = packets, loop.time()
+        await asyncio.sleep(LISTEN_EVERY_S)
+    logger.warning("nothing has come from the endpoint for %g s", silence_s)
 
 
 class Push:
@@ -87,7 +105,11 @@ class Push:
         return urljoin(str(answer.url), answer.headers.get("location", ""))
 
     async def _while_it_lasts(self, viewer: Viewer, show_ended: asyncio.Event) -> None:
-        work = {asyncio.create_task(viewer.run()), asyncio.create_task(show_ended.wait())}
+        work = {
+            asyncio.create_task(viewer.run()),
+            asyncio.create_task(show_ended.wait()),
+            asyncio.create_task(until_silent(viewer.peer, self._target.silence_s)),
+        }
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
