@@ -86,8 +86,8 @@ class Peer:
 
     async def received_packets(self) -> int:
         """Return how many packets the other side has sent so far, of media and of reports on it."""
-        reports = [report for sender in self._pc.getSenders() for report in (await sender.getStats()).values()]
-        transports = {report.id: report.packetsReceived for report in reports if report.type == "transport"}
+        reports = [entry for sender in self._pc.getSenders() for entry in (await sender.getStats()).values()]
+        transports = {entry.id: entry.packetsReceived for entry in reports if entry.type == "transport"}
         return sum(transports.values())
 
     async def answer(self, offer_sdp: str) -> str:

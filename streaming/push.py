@@ -33,8 +33,8 @@ class PushError(RuntimeError):
 async def until_silent(peer: Peer, silence_s: float) -> None:
     """Return when a connected endpoint has sent nothing for `silence_s`.
 
-    One that was killed, or that closed before its half of the handshake was done, does not say that it is gone,
-    and ICE needs half a minute to notice (RFC 7675).
+    One that was killed, or that closed before its half of the handshake was done, does not say that it is
+    gone, and ICE needs half a minute to notice (RFC 7675).
     """
     loop = asyncio.get_running_loop()
     heard, heard_at_s = -1, loop.time()

@@ -11,7 +11,17 @@ from models.body.rig import RIG_INDEX, Region
 from models.controls.eyes import Eye, eye_angles, middles, unmoved, well_inside
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import Posed, Reference
-from models.controls.shade import CAVITY, EYE_LEFT, EYE_RIGHT, SKIN, TEETH, TONGUE, keep_sharp, shade
+from models.controls.shade import (
+    CAVITY,
+    EYE_LEFT,
+    EYE_RIGHT,
+    SKIN,
+    TEETH,
+    TONGUE,
+    keep_sharp,
+    paint_flesh,
+    shade,
+)
 from models.controls.smile import find_teeth
 from models.controls.teeth import Teeth
 from models.controls.visible import ever_visible
@@ -69,7 +79,7 @@ class FaceLayer:
     photo: Float32[np.ndarray, "points 2"]
     """Where each point lies in the photo."""
     attributes: Float32[np.ndarray, "points 3"]
-    """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Mouth and teeth: see `shade`."""
+    """Skin: share against the sheet, 0, 0. Eyes: azimuth, elevation, 0. Teeth: `arc_mm`, 1 for the lower."""
     recess_m: Float32[np.ndarray, "used"]
     """How much deeper a vertex counts than it lies."""
     teeth: Teeth
@@ -178,13 +188,14 @@ class FaceLayer:
         source = np.zeros((height, width, 2), np.float32)
         skin = np.zeros((height, width), np.float32)
         paint = np.zeros((height, width, 3), np.float32)
-        painted, mouth, sharp = np.zeros((3, height, width), np.float32)
+        painted, mouth, flesh, sharp = np.zeros((4, height, width), np.float32)
         shade(
             fragments.triangle, fragments.barycentric, self.triangles, self.kinds, self.photo,
             self.attributes, self.inside, self.eyes, at_rest, self.enamel,
-            source, skin, paint, painted, mouth, sharp,
+            source, skin, paint, painted, mouth, flesh, sharp,
         )  # fmt: skip
         self._shadow(paint, mouth)
+        paint_flesh(flesh, mouth, self.enamel, paint)
         soft, smooth = (cv2.GaussianBlur(layer, (5, 5), 0.8) for layer in (painted, paint))
         keep_sharp(smooth, paint, soft, sharp)
         return FacePixels(int(low[0]), int(low[1]), source, skin, smooth, soft)
@@ -224,15 +235,13 @@ def _mark_insides(
     attributes: Float32[np.ndarray, "points 3"],
     recess_m: Float32[np.ndarray, "used"],
 ) -> None:
-    """Write the eyes' angles and the mouth's depth behind the lips."""
+    """Write the eyes' angles, and how much deeper the mouth's lining counts."""
     body = reference.body
     for region in (Region.EYE_LEFT, Region.EYE_RIGHT):
         ball = np.unique(body.triangles[body.regions == region])
         attributes[number[ball], :2] = eye_angles(reference, region)
     for region in (Region.MOUTH, Region.TONGUE):
         lining = np.unique(body.triangles[body.regions == region])
-        z = reference.identity.rest[lining, 2]
         skin = np.unique(body.triangles[body.regions == Region.HEAD])
         own = ~np.isin(lining, skin)
-        attributes[number[lining[own]], 2] = np.clip((z.max() - z[own]) / 0.04, 0, 1)
         recess_m[number[lining[own]]] = RECESS_M

@@ -1,5 +1,7 @@
 """Colour the face layer's pixels: where skin comes from, and the paint of eyes and mouth. Compiled."""
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 
@@ -7,19 +9,24 @@ from models.controls.eyes import REACH_RAD
 
 SKIN, EYE_RIGHT, EYE_LEFT, CAVITY, TONGUE, TEETH = range(6)
 """How a pixel is coloured."""
+DARK: Final = (0.37, 0.18, 0.18)
+LIT: Final = (0.86, 0.60, 0.59)
+"""Flesh around the tongue and on it, over the colour of teeth."""
+TONGUE_HALF_WIDTH, TONGUE_HEIGHT = 0.95, 1.3
+"""Of the lit dome, over half the opening's width and over its height."""
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def shade(  # type: ignore[no-untyped-def]
     triangle, barycentric, triangles, kinds, photo, attributes, inside, eyes, at_rest, enamel,  # noqa: ANN001
-    source, skin, paint, painted, mouth, sharp,  # noqa: ANN001
+    source, skin, paint, painted, mouth, flesh, sharp,  # noqa: ANN001
 ) -> None:  # fmt: skip
     """Colour each pixel of a box by the triangle that lies there, -1 where none does.
 
     `photo`, `attributes`, `kinds`, `inside`, `eyes` and `enamel` are `FaceLayer`'s, `at_rest` is
     `unmoved`'s of either eye. What is written: `source` and `skin` as in `FacePixels`; `paint`, the colour of
-    eyes and mouth, where `painted` becomes 1; `mouth`, 1 inside the lips; and `sharp`, how far the photo
-    itself shows what is painted.
+    eyes and mouth, where `painted` becomes 1; `mouth`, 1 inside the lips; `flesh`, 1 where there is neither
+    lip nor tooth, and no colour yet; and `sharp`, how far the photo itself shows what is painted.
     """
     height, width = triangle.shape
     texels = eyes.shape[1]
@@ -48,10 +55,11 @@ def shade(  # type: ignore[no-untyped-def]
                 v = (a1 + REACH_RAD) / (2 * REACH_RAD) * texels - 0.5
                 _sample(eyes[kind - 1], u, v, paint[y, x])
             else:
-                _mouth(kind, a0, a1, a2, enamel, paint[y, x])
                 mouth[y, x] = 1.0
-            if kind in (CAVITY, TONGUE):
-                continue
+                if kind in (CAVITY, TONGUE):
+                    flesh[y, x] = 1.0
+                    continue
+                _tooth(a0, a1, a2, enamel, paint[y, x])
             _sample_photo(inside, sx - 0.5, sy - 0.5, photo_here)
             edges = at_rest[kind - 1] if kind in (EYE_RIGHT, EYE_LEFT) else np.float32(0.0)
             shown = photo_here[3] + edges * (photo_here[4] - photo_here[3])
@@ -109,19 +117,44 @@ def keep_sharp(smooth, paint, soft, sharp) -> None:  # type: ignore[no-untyped-d
                     smooth[y, x, c] += sharp[y, x] * (soft[y, x] * paint[y, x, c] - smooth[y, x, c])
 
 
-@njit(cache=True, nogil=True)
-def _mouth(kind, a0, a1, a2, enamel, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Colour the mouth's inside: flesh by depth, teeth by place along the arch and height.
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def paint_flesh(flesh, mouth, enamel, paint) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Colour tongue and lining by place in the open mouth, lit as the enamel is.
 
-    All is lit as the enamel is. The flesh of 328 photos: the deeper it lies, the more often light has met
-    flesh before, and the redder it is. So are the lower teeth (a2 is 1 there), on which light comes off lip
-    and tongue.
+    Who speaks has the tongue in the mouth: light makes a dome of it that stands on the lower lip, and around
+    it is dark. How deep the lining lies behind it tells nothing (docs/decisions/027-a-tongue.md).
     """
-    if kind in (CAVITY, TONGUE):
-        out[0] = enamel[0] * max(0.3, min(0.76, 1.13 * np.exp(-2.3 * a2)))
-        out[1] = enamel[1] * max(0.13, min(0.46, 0.93 * np.exp(-3.4 * a2)))
-        out[2] = enamel[2] * max(0.13, min(0.45, 0.88 * np.exp(-3.0 * a2)))
+    opening = np.flatnonzero(_columns(mouth))
+    if len(opening) == 0:
         return
+    left, right = opening[0], opening[-1]
+    for x in range(left, right + 1):
+        rows = np.flatnonzero(mouth[:, x])
+        if len(rows) == 0:
+            continue
+        top, bottom = rows[0], rows[-1]
+        across = (2 * x - left - right) / ((right - left + 1) * TONGUE_HALF_WIDTH)
+        for y in range(top, bottom + 1):
+            if flesh[y, x] > 0:
+                up = (bottom + 0.5 - y) / ((bottom - top + 1) * TONGUE_HEIGHT)
+                dome = max(0.0, 1.0 - across * across - up * up)
+                for c in range(3):
+                    paint[y, x, c] = enamel[c] * (DARK[c] + dome * (LIT[c] - DARK[c]))
+
+
+@njit(cache=True, nogil=True)
+def _columns(mouth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return which columns the mouth reaches into."""
+    reached = np.zeros(mouth.shape[1], np.bool_)
+    for y in range(mouth.shape[0]):
+        for x in range(mouth.shape[1]):
+            reached[x] = reached[x] or mouth[y, x] > 0
+    return reached
+
+
+@njit(cache=True, nogil=True)
+def _tooth(a0, a1, a2, enamel, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Colour a tooth by place along the arch and height; a2 is 1 for the lower ones, which are redder."""
     along = abs(a0)
     edges = (0.0, 8.4, 15.0, 22.5, 29.5, 36.5, 46.0)
     gap = 99.0
@@ -139,5 +172,5 @@ def _mouth(kind, a0, a1, a2, enamel, out):  # type: ignore[no-untyped-def]  # no
     pink = min(max((a1 - gum) / 0.8 + 0.5, 0.0), 1.0)
     shade *= 1.0 - 0.35 * min(a1 / 9.0, 1.0)
     out[0] = shade * enamel[0] * (1 - 0.19 * pink)
-    out[1] = shade * enamel[1] * (1 - 0.51 * pink) * (1 - 0.22 * a2)
-    out[2] = shade * enamel[2] * (1 - 0.46 * pink) * (1 - 0.2 * a2)
+    out[1] = shade * enamel[1] * (1 - 0.51 * pink) * (1 - 0.12 * a2)
+    out[2] = shade * enamel[2] * (1 - 0.46 * pink) * (1 - 0.1 * a2)

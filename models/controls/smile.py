@@ -16,6 +16,8 @@ WHITE_OF_EYES: Final = np.array([1.0, 0.81, 0.775], np.float32)
 """Colour of the brightest fifth of the eyes under such light, over its red; the same photos."""
 EYES_TELL: Final = 0.5
 """Exponent with which they tell the light's colour: with 1, noise of small eyes would tint teeth."""
+LEAST_WHITE: Final = 0.35
+"""Eyes whose brightest fifth is darker than this share of the skin show no white: they lie in shadow."""
 LEAST_SHARE: Final = 0.25
 """Share of the mouth's inside that must look like teeth before they are believed."""
 LEAST_PIXELS: Final = 16
@@ -29,7 +31,7 @@ def find_teeth(reference: Reference) -> tuple[Teeth, Float32[np.ndarray, "3"]]:
     light = _skin_brightness(reference) / LIT_SKIN
     seen = _tooth_pixels(reference, light)
     if not seen.any():
-        return average, AVERAGE_ENAMEL * np.float32(light) * _light_colour(reference)
+        return average, AVERAGE_ENAMEL * np.float32(light) * _light_colour(reference, light)
     enamel = np.percentile(reference.avatar.reference[seen], 70, axis=0).astype(np.float32)
     return Teeth.build(shape, _upper_edge(reference, average, seen)), enamel
 
@@ -42,12 +44,14 @@ def _skin_brightness(reference: Reference) -> float:
     return float(np.clip(np.percentile(patch.max(-1), 75), 75, 236))
 
 
-def _light_colour(reference: Reference) -> Float32[np.ndarray, "3"]:
+def _light_colour(reference: Reference, light: float) -> Float32[np.ndarray, "3"]:
     """Return the colour of the light by the whites of the eyes, 1 in its brightest channel."""
     eyes = _pixels_of(reference, Region.EYE_RIGHT, Region.EYE_LEFT)
     if eyes.sum() < LEAST_PIXELS:
         return np.ones(3, np.float32)
     white = np.percentile(reference.avatar.reference[eyes], 80, axis=0) / WHITE_OF_EYES
+    if white.max() < LEAST_WHITE * LIT_SKIN * light:
+        return np.ones(3, np.float32)
     tint = np.clip(white / max(float(white.max()), 1.0), 0.2, 1.0)
     return np.asarray(tint**EYES_TELL, np.float32)
 

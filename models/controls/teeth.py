@@ -20,18 +20,17 @@ ARCH_DEPTH_M: Final = 0.030
 MOUTH_M: Final = 0.050
 UPPER_BACK_M, LOWER_BACK_M = 0.0040, 0.0060
 """How far the front teeth lie behind the lips' inner edge."""
-UPPER_EDGE_M, LOWER_EDGE_M = 0.0022, 0.0014
-"""How far the edges reach below the line where the lips meet: the lower teeth hide behind the upper."""
+UPPER_EDGE_M, LOWER_EDGE_M = 0.0022, 0.0005
+"""How far the edges reach below the line where the lips meet: an overbite of 1.7 mm hides the lower teeth."""
 HEIGHT_M: Final = 0.0125
 """Crown and a little gum."""
 _CORNERS: Final = (61, 291)
 _INNER: Final = (13, 14)
-_CHIN: Final = (152, 148, 377, 175)
+_JAWBONE: Final = (152, 148, 377, 175, 171, 396, 17, 14)
+"""Landmarks that go with the jaw: chin and the lower lip's middle."""
 _JAW: Final = tuple(EXPRESSION_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight"))
 LOWER_SCALE: Final = 0.93
 """The lower arch is the narrower one."""
-LOWER_SHARE: Final = 0.82
-"""The lower teeth lie nearer the hinge than the chin and move this much of its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Teeth:
     triangles: Int32[np.ndarray, "triangles 3"]
     arc_mm: Float32[np.ndarray, "vertices 2"]
     """Along the arch from the middle, and up from the biting edge (negative is impossible)."""
-    jaw: Float32[np.ndarray, "4 3"]
-    """How the chin moves with jawOpen, jawForward, jawLeft and jawRight."""
+    jaw: Float32[np.ndarray, "4 lower 3"]
+    """How the lower teeth move with jawOpen, jawForward, jawLeft and jawRight."""
 
     @classmethod
     def build(cls, shape: Float32[np.ndarray, "components"], upper_edge_m: float = UPPER_EDGE_M) -> Self:
@@ -53,23 +52,42 @@ class Teeth:
         lips = rest[list(_INNER)].mean(0)
         scale = float(np.linalg.norm(rest[_CORNERS[0]] - rest[_CORNERS[1]])) / MOUTH_M
         upper = _arch(lips - np.array([0, upper_edge_m, UPPER_BACK_M], np.float32), scale, 1.0)
-        below = lips - np.array([0, LOWER_EDGE_M, LOWER_BACK_M], np.float32)
-        lower = _arch(below, LOWER_SCALE * scale, -1.0)
+        edge = lips - np.array([0, LOWER_EDGE_M, LOWER_BACK_M], np.float32)
+        below = _arch(edge, LOWER_SCALE * scale, -1.0)
         grid = _grid()
         arc = np.concatenate([_arc_mm(scale), _arc_mm(scale)])
-        jaw = marks.expression[list(_JAW)][:, list(_CHIN)].mean(1)
+        bone = list(_JAWBONE)
+        moves = marks.expression[list(_JAW)][:, bone].astype(np.float32)
+        jaw = np.stack([_moved(below, rest[bone], shape) for shape in moves])
         return cls(
-            np.concatenate([upper, lower]).astype(np.float32),
+            np.concatenate([upper, below]).astype(np.float32),
             np.concatenate([grid, grid + COLUMNS * ROWS]).astype(np.int32),
             arc,
-            jaw.astype(np.float32),
+            jaw,
         )
 
     def pose(self, expression: Float32[np.ndarray, "52"]) -> Float32[np.ndarray, "vertices 3"]:
         """Return the teeth in the head's rest frame, the lower ones dropped with the jaw."""
         posed = self.rest.copy()
-        posed[COLUMNS * ROWS :] += LOWER_SHARE * (expression[list(_JAW)] @ self.jaw)
+        posed[COLUMNS * ROWS :] += np.tensordot(expression[list(_JAW)], self.jaw, 1)
         return posed
+
+
+def _moved(
+    points: Float32[np.ndarray, "points 3"],
+    bone: Float32[np.ndarray, "marks 3"],
+    moves: Float32[np.ndarray, "marks 3"],
+) -> Float32[np.ndarray, "points 3"]:
+    """Return how points move that are fixed to a bone: by the small turn and shift nearest to `moves`."""
+    turn_and_shift = np.linalg.lstsq(_levers(bone), moves.ravel(), rcond=None)[0]
+    return (_levers(points) @ turn_and_shift).reshape(points.shape).astype(np.float32)
+
+
+def _levers(points: Float32[np.ndarray, "points 3"]) -> Float32[np.ndarray, "coordinates 6"]:
+    """Return what a small turn about each axis and a shift along it do to the coordinates of points."""
+    turns = np.cross(np.eye(3)[:, None], points)
+    shifts = np.broadcast_to(np.eye(3)[:, None], turns.shape)
+    return np.concatenate([turns, shifts]).reshape(6, -1).T.astype(np.float32)
 
 
 def _line() -> Float32[np.ndarray, "columns"]:

@@ -10,8 +10,10 @@ from models.body.body import shared_body
 from models.body.rig import Region
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import open_reference
-from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE
+from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE, paint_flesh
 from models.controls.sheet import SPACING_PX, Sheet
+from models.controls.teeth import COLUMNS, Teeth
+from models.motion.frame import EXPRESSION_INDEX
 from models.portrait.marks import shared_marks
 from models.warp import WarpPicture
 from tests.models.poses import pose
@@ -154,8 +156,13 @@ def test_the_mouths_inside_is_lit_as_its_teeth_are(warp):
     assert (kinds == TONGUE).sum() > 50
 
 
-def test_what_lies_deeper_and_lower_in_the_mouth_is_redder(warp):
-    layer = replace(warp._face, inside=np.zeros_like(warp._face.inside))
+def hidden_inside(warp):
+    """Return the face of a portrait that shows nothing of what is in the mouth."""
+    return replace(warp._face, inside=np.zeros_like(warp._face.inside))
+
+
+def test_what_lies_lower_in_the_mouth_is_redder(warp):
+    layer = hidden_inside(warp)
     paint, kinds, low = inside_of(warp, layer, pose(jawOpen=0.5))
 
     def redness(where):
@@ -163,4 +170,47 @@ def test_what_lies_deeper_and_lower_in_the_mouth_is_redder(warp):
         return red / green
 
     upper, lower = (kinds == TEETH) & ~low, (kinds == TEETH) & low
-    assert redness(upper) < 1.25 < redness(lower) < redness(kinds == TONGUE)
+    assert redness(upper) < 1.25 < redness(lower) < redness(np.isin(kinds, (TONGUE, CAVITY)))
+
+
+def test_a_wide_mouth_holds_a_tongue_that_is_lit_in_the_middle_and_below(warp):
+    """One that is dark behind the teeth looks empty; one of a single colour, like a plate."""
+    layer = hidden_inside(warp)
+    paint, kinds, _ = inside_of(warp, layer, pose(jawOpen=0.8))
+    red = paint[..., 0] / layer.enamel[0]
+    rows, columns = np.nonzero(np.isin(kinds, (CAVITY, TONGUE)))
+    left, right, top, bottom = columns.min(), columns.max(), rows.min(), rows.max()
+    middle = np.abs(columns - (left + right) / 2) < 0.1 * (right - left)
+    aside = columns < left + 0.15 * (right - left)
+    below = rows > top + 0.7 * (bottom - top)
+    above = rows < top + 0.25 * (bottom - top)
+    lit, far, high = (red[rows[s], columns[s]].mean() for s in (middle & below, aside, middle & above))
+    assert lit > 1.1 * high
+    assert lit > 1.5 * far
+    assert far > 0.3
+
+
+def test_a_shut_mouth_has_no_tongue(warp):
+    layer = hidden_inside(warp)
+    closed = np.zeros((8, 8), np.float32)
+    paint = np.zeros((8, 8, 3), np.float32)
+    paint_flesh(closed, closed, layer.enamel, paint)
+    assert not paint.any()
+
+
+def test_lower_teeth_are_fixed_to_the_jaw(avatar):
+    """They keep their place behind the lip that it takes along, and their distances from one another."""
+    teeth = Teeth.build(avatar.fit.shape)
+    opening = np.zeros(52, np.float32)
+    opening[EXPRESSION_INDEX["jawOpen"]] = 0.2
+    shut, opened = teeth.pose(np.zeros(52, np.float32)), teeth.pose(opening)
+    upper = len(shut) // 2
+    np.testing.assert_array_equal(shut[:upper], opened[:upper])
+    ends = [upper, upper + COLUMNS // 2, upper + COLUMNS - 1, len(shut) - 1]
+    apart = [np.linalg.norm(p[ends][:, None] - p[ends], axis=-1) for p in (shut, opened)]
+    np.testing.assert_allclose(apart[0], apart[1], rtol=0.02)
+    marks = shared_marks()
+    lip = marks.rest(avatar.fit.shape, opening)[14] - marks.rest(avatar.fit.shape)[14]
+    incisors = (opened - shut)[upper + COLUMNS // 2]
+    assert 0.6 * lip[1] > incisors[1] > lip[1]
+    assert incisors[2] == pytest.approx(lip[2], rel=0.2)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.body.rig import Region
 from models.controls import smile
 from models.controls.reference import open_reference
 from models.controls.smile import AVERAGE_ENAMEL, find_teeth
@@ -43,6 +44,15 @@ def test_hidden_teeth_have_half_of_the_lights_colour(avatar, hidden):
     assert tint[0] == 1.0
     assert tint[1] == pytest.approx(0.85**0.5, abs=0.04)
     assert tint[2] == pytest.approx(0.4**0.5, abs=0.06)
+
+
+def test_eyes_that_lie_in_shadow_tell_nothing_of_the_light(avatar, hidden):
+    reference = open_reference(avatar)
+    eyes = smile._pixels_of(reference, Region.EYE_RIGHT, Region.EYE_LEFT)
+    red = np.array([50, 20, 20], np.uint8)
+    picture = np.where(eyes[..., None], red, avatar.reference)
+    shadowed = replace(reference, avatar=replace(avatar, reference=picture))
+    np.testing.assert_allclose(shades(find_teeth(shadowed)[1]), shades(AVERAGE_ENAMEL), atol=0.01)
 
 
 @pytest.mark.parametrize("middle", [(-20, 256), (3, 3), (511, 600)])
