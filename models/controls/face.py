@@ -194,16 +194,18 @@ class FaceLayer:
             self.attributes, self.inside, self.eyes, at_rest, self.enamel,
             source, skin, paint, painted, mouth, flesh, sharp,
         )  # fmt: skip
-        self._shadow(paint, mouth)
-        paint_flesh(flesh, mouth, self.enamel, paint)
+        self._fill_mouth(paint, mouth, flesh)
         soft, smooth = (cv2.GaussianBlur(layer, (5, 5), 0.8) for layer in (painted, paint))
         keep_sharp(smooth, paint, soft, sharp)
         return FacePixels(int(low[0]), int(low[1]), source, skin, smooth, soft)
 
-    def _shadow(
-        self, paint: Float32[np.ndarray, "height width 3"], mouth: Float32[np.ndarray, "height width"]
+    def _fill_mouth(
+        self,
+        paint: Float32[np.ndarray, "height width 3"],
+        mouth: Float32[np.ndarray, "height width"],
+        flesh: Float32[np.ndarray, "height width"],
     ) -> None:
-        """Darken the mouth towards the lips: little light enters a narrow opening."""
+        """Darken teeth towards the lips, for little light enters narrow openings; then lay the tongue in."""
         rows, columns = np.flatnonzero(mouth.max(1)), np.flatnonzero(mouth.max(0))
         if len(rows) == 0:
             return
@@ -215,6 +217,7 @@ class FaceLayer:
         depth = cv2.GaussianBlur(mouth[box], (0, 0), reach)
         shadow = mouth[box] * np.clip(1 - 1.25 * depth, 0, 0.72)
         paint[box] *= 1 - shadow[..., None] * SHADOW_TINT
+        paint_flesh(flesh, mouth, columns[0], columns[-1], self.enamel, paint)
 
 
 def _inside_oval(reference: Reference) -> Float32[np.ndarray, "vertices"]:
@@ -240,8 +243,8 @@ def _mark_insides(
     for region in (Region.EYE_LEFT, Region.EYE_RIGHT):
         ball = np.unique(body.triangles[body.regions == region])
         attributes[number[ball], :2] = eye_angles(reference, region)
-    for region in (Region.MOUTH, Region.TONGUE):
-        lining = np.unique(body.triangles[body.regions == region])
-        skin = np.unique(body.triangles[body.regions == Region.HEAD])
-        own = ~np.isin(lining, skin)
-        recess_m[number[lining[own]]] = RECESS_M
+    lining, skin = (
+        np.unique(body.triangles[np.isin(body.regions, regions)])
+        for regions in ((Region.MOUTH, Region.TONGUE), (Region.HEAD,))
+    )
+    recess_m[number[np.setdiff1d(lining, skin)]] = RECESS_M

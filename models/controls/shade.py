@@ -118,16 +118,12 @@ def keep_sharp(smooth, paint, soft, sharp) -> None:  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def paint_flesh(flesh, mouth, enamel, paint) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Colour tongue and lining by place in the open mouth, lit as the enamel is.
+def paint_flesh(flesh, mouth, left, right, enamel, paint) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Colour tongue and lining by place in the mouth, open from column `left` to `right`, lit as enamel is.
 
     Who speaks has the tongue in the mouth: light makes a dome of it that stands on the lower lip, and around
     it is dark. How deep the lining lies behind it tells nothing (docs/decisions/027-a-tongue.md).
     """
-    opening = np.flatnonzero(_columns(mouth))
-    if len(opening) == 0:
-        return
-    left, right = opening[0], opening[-1]
     for x in range(left, right + 1):
         rows = np.flatnonzero(mouth[:, x])
         if len(rows) == 0:
@@ -140,16 +136,6 @@ def paint_flesh(flesh, mouth, enamel, paint) -> None:  # type: ignore[no-untyped
                 dome = max(0.0, 1.0 - across * across - up * up)
                 for c in range(3):
                     paint[y, x, c] = enamel[c] * (DARK[c] + dome * (LIT[c] - DARK[c]))
-
-
-@njit(cache=True, nogil=True)
-def _columns(mouth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return which columns the mouth reaches into."""
-    reached = np.zeros(mouth.shape[1], np.bool_)
-    for y in range(mouth.shape[0]):
-        for x in range(mouth.shape[1]):
-            reached[x] = reached[x] or mouth[y, x] > 0
-    return reached
 
 
 @njit(cache=True, nogil=True)

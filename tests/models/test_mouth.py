@@ -10,7 +10,7 @@ from models.body.body import shared_body
 from models.body.rig import Region
 from models.controls.raster import CpuRasterizer
 from models.controls.reference import open_reference
-from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE, paint_flesh
+from models.controls.shade import CAVITY, SKIN, TEETH, TONGUE
 from models.controls.sheet import SPACING_PX, Sheet
 from models.controls.teeth import COLUMNS, Teeth
 from models.motion.frame import EXPRESSION_INDEX
@@ -142,10 +142,15 @@ def inside_of(warp, layer, motion):
     return drawn.paint, kinds, first >= len(layer.teeth.rest) // 2
 
 
+def hidden_inside(warp):
+    """Return the face of a portrait that shows nothing of what is in the mouth."""
+    return replace(warp._face, inside=np.zeros_like(warp._face.inside))
+
+
 def test_the_mouths_inside_is_lit_as_its_teeth_are(warp):
     """Under yellow light a tongue of its own colour would be purple."""
     light = np.array([1.0, 0.8, 0.5], np.float32)
-    layer = replace(warp._face, inside=np.zeros_like(warp._face.inside))
+    layer = hidden_inside(warp)
     yellow = replace(layer, enamel=layer.enamel * light)
     wide = pose(jawOpen=0.5)
     (white, kinds, _), (tinted, _, _) = (inside_of(warp, face, wide) for face in (layer, yellow))
@@ -154,11 +159,6 @@ def test_the_mouths_inside_is_lit_as_its_teeth_are(warp):
         if drawn.any():
             np.testing.assert_allclose(tinted[drawn].mean(0) / white[drawn].mean(0), light, atol=0.03)
     assert (kinds == TONGUE).sum() > 50
-
-
-def hidden_inside(warp):
-    """Return the face of a portrait that shows nothing of what is in the mouth."""
-    return replace(warp._face, inside=np.zeros_like(warp._face.inside))
 
 
 def test_what_lies_lower_in_the_mouth_is_redder(warp):
@@ -194,7 +194,7 @@ def test_a_shut_mouth_has_no_tongue(warp):
     layer = hidden_inside(warp)
     closed = np.zeros((8, 8), np.float32)
     paint = np.zeros((8, 8, 3), np.float32)
-    paint_flesh(closed, closed, layer.enamel, paint)
+    layer._fill_mouth(paint, closed, closed)
     assert not paint.any()
 
 
